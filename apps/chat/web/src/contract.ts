@@ -693,6 +693,7 @@ export interface ChatNotices {
   presence: RoomPresence;
 }
 
+export const FIRST_ROOM = "lobby";
 export const ONLINE_ROOM = "online";
 export const HISTORY_MESSAGES_MAX = 100;
 export const ROOM_CHARS_MAX = 50;

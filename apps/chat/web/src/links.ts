@@ -9,9 +9,13 @@ export interface Piece {
 /** The most links in a message; further addresses stay text. */
 export const LINKS_MAX = 50;
 
-const ADDRESS = /https?:\/\/[^\s<>"'`{}|\\^\u3000]+/giu;
+/** An address; without its beginning if it has the one that only hosts have, alone and not inside of a word. */
+const ADDRESS = /(?:https?:\/\/|(?<![\p{L}\p{N}@._/:-])www\.(?=[^\s.]))[^\s<>"'`{}|\\^\u3000]+/giu;
 /** The parts of one: what comes before the host, the host with its port. */
-const BEGINNING = /^(https?:\/\/)([^/?#]*)/i;
+const BEGINNING = /^(https?:\/\/|(?=www\.))([^/?#]*)/i;
+/** What is written without a beginning, and leads there by the one below. */
+const BARE = /^www\.[^./?#:]+\.[^./?#:]/i;
+const SCHEME = "https://";
 /** What ends a sentence rather than an address. */
 const CLOSING = new Set(".,;:!?…。、！？」』)]");
 /**
@@ -33,9 +37,10 @@ export function pieces(text: string): Piece[] {
     const match = search.exec(text);
     if (!match) break;
     const address = alone(trimmed(match[0]));
-    if (!isAddress(address)) continue;
+    const href = BARE.test(address) ? SCHEME + address : address;
+    if (!isAddress(href)) continue;
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
-    found.push({ text: address, href: address });
+    found.push({ text: address, href });
     end = match.index + address.length;
     search.lastIndex = end;
     links++;
@@ -76,4 +81,12 @@ function isAddress(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * The parts of an address between which a line may break: behind what parts it itself, so that words and
+ * names in it stay whole where there is room; never behind `https://`.
+ */
+export function breaks(address: string): string[] {
+  return address.match(/(?:^https?:\/\/)?[^/?&=.]*(?:[/?&=.]+|$)/gi)!.filter((part) => part !== "");
 }

@@ -1,8 +1,11 @@
 import { mount } from "svelte";
 
 import App from "./App.svelte";
+import { readBoot } from "./boot.ts";
+import { markKeys } from "./design/focus.ts";
 import { language } from "./i18n.ts";
-import "./app.css";
+import "./design/app.css";
 
 document.documentElement.lang = language;
-mount(App, { target: document.getElementById("app")! });
+markKeys();
+mount(App, { target: document.getElementById("app")!, props: { boot: await readBoot() } });

@@ -3,16 +3,16 @@ export interface TextStorage {
   getItem(name: string): string | null;
   setItem(name: string, value: string): void;
   removeItem(name: string): void;
+  /** The names that begin with this. */
+  namesFrom(prefix: string): string[];
 }
 
 /** Remembered by the browser, for all its tabs. */
 export const lasting = guarded(() => localStorage);
-/** Remembered by this tab, over reloads. */
-export const ofThisTab = guarded(() => sessionStorage);
 
-function guarded(storage: () => TextStorage): TextStorage {
+function guarded(storage: () => Storage): TextStorage {
   // Reading the property already throws where cookies are blocked, and writing where it is full.
-  const attempt = <T>(action: (storage: TextStorage) => T): T | null => {
+  const attempt = <T>(action: (storage: Storage) => T): T | null => {
     try {
       return action(storage());
     } catch {
@@ -23,5 +23,6 @@ function guarded(storage: () => TextStorage): TextStorage {
     getItem: (name) => attempt((s) => s.getItem(name)),
     setItem: (name, value) => void attempt((s) => s.setItem(name, value)),
     removeItem: (name) => void attempt((s) => s.removeItem(name)),
+    namesFrom: (prefix) => attempt((s) => Object.keys(s).filter((name) => name.startsWith(prefix))) ?? [],
   };
 }

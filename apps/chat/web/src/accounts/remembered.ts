@@ -1,0 +1,3 @@
+/** What the browser remembers of whoever was here last, so that they need not say it again. */
+export const NICKNAME = "sockeye.nickname";
+export const COLOUR = "sockeye.colour";

@@ -1,0 +1,21 @@
+// Every component in every state, for those who work on them: `npm run dev`, then /components.html.
+// `?lang=ko|en` and `?theme=light|dark|contrast` stand in for what the browser and the system say.
+import { mount } from "svelte";
+
+import "../app.css";
+import { markKeys } from "../focus.ts";
+import { pretend } from "./theme.ts";
+
+const asked = new URLSearchParams(location.search);
+const lang = asked.get("lang");
+if (lang) Object.defineProperty(navigator, "language", { value: lang });
+
+// What the page says depends on the language from its first moment on.
+const [{ language }, { default: Gallery }] = await Promise.all([
+  import("../../i18n.ts"),
+  import("./Gallery.svelte"),
+]);
+document.documentElement.lang = language;
+mount(Gallery, { target: document.getElementById("app")!, props: { scene: asked.get("scene") ?? "components" } });
+markKeys();
+pretend(asked.get("theme"));

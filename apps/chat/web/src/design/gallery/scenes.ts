@@ -1,0 +1,20 @@
+/** What the gallery shows, each as a page of its own: `components.html?scene=`. */
+export const SCENES = [
+  "components",
+  "list",
+  "room",
+  "empty",
+  "lost",
+  "scrolled",
+  "closed",
+  "menu",
+  "people",
+  "new-room",
+  "share",
+  "toasts",
+  "page-enter",
+  "page-first",
+  "page-admin",
+  "page-nobody",
+  "page-missing",
+] as const;

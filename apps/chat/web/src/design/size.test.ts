@@ -1,0 +1,50 @@
+import { build, type InlineConfig } from "vite";
+import { expect, test, vi } from "vitest";
+
+interface File {
+  fileName: string;
+  source?: string | Uint8Array;
+  code?: string;
+}
+
+async function filesOf(config: InlineConfig): Promise<File[]> {
+  const built = await build({ logLevel: "error", ...config, build: { ...config.build, write: false } });
+  return ((Array.isArray(built) ? built[0] : built) as { output: File[] }).output;
+}
+
+const textOf = ({ code, source }: File): string =>
+  code ?? (typeof source === "string" ? source : new TextDecoder().decode(source));
+
+test("all components together are 25 kB at most, compressed", async () => {
+  // Without it Svelte puts in what helps to find mistakes.
+  vi.stubEnv("NODE_ENV", "production");
+  const input = [decodeURIComponent(new URL("gallery/all.ts", import.meta.url).pathname)];
+  const files = await filesOf({
+    // In place of the pages that the configuration names.
+    plugins: [{ name: "alone", options: (options) => ({ ...options, input }) }],
+    build: {
+      rolldownOptions: {
+        // Svelte and the rest of the page are not weighed here; of the components all is, used or not.
+        external: /^svelte|^\.\.\/(?:clock|frames|i18n|keys|links)\.ts$/,
+        preserveEntrySignatures: "strict",
+      },
+    },
+  });
+  const text = files.filter(({ fileName }) => /\.(js|css)$/.test(fileName)).map(textOf).join("");
+  expect(text).toContain("showPopover");
+  expect(text).toContain("forced-colors");
+  const compressed = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  const bytes = (await new Response(compressed).arrayBuffer()).byteLength;
+  expect(bytes).toBeGreaterThan(10_000);
+  expect(bytes).toBeLessThan(25_000);
+  vi.unstubAllEnvs();
+});
+
+test("the gallery is no part of what is built", async () => {
+  const files = await filesOf({});
+  expect(files.map(({ fileName }) => fileName)).toContain("index.html");
+  for (const file of files) {
+    expect(file.fileName).not.toMatch(/components|gallery/i);
+    expect(textOf(file).includes("Donaudampf"), file.fileName).toBe(false);
+  }
+});

@@ -1,0 +1,75 @@
+import { render } from "svelte/server";
+import { expect, test } from "vitest";
+
+import { english as own, korean as ownKorean } from "../i18n.ts";
+import Bubble from "./Bubble.svelte";
+import { isEmojiOnly } from "./emoji.ts";
+import { hueOf, initialOf } from "./faces.ts";
+import { languageOfText } from "./languages.ts";
+import type { Message } from "./rows.ts";
+import { english, korean } from "./words.ts";
+
+const message = (text: string, more: Partial<Message> = {}): Message => ({
+  kind: "message", key: "1", id: 1, person: "p", name: "나", text, at: 0, isOwn: false, state: "stored", ...more,
+});
+const bubble = (message: Message, more = {}): string => {
+  const props = { message, isFirst: true, isLast: true, isOver: false, onretry() {}, ondiscard() {}, ...more };
+  return render(Bubble, { props }).body.replace(/<!--.*?-->/g, "");
+};
+
+test("one to three emoji are shown large", () => {
+  for (const text of ["🐟", "👍🎉", "🐟 🐟 🐟", "👩‍👩‍👧", "🇰🇷", "❤️", "1️⃣", " 🐟\n", "👍🏽", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"]) {
+    expect(isEmojiOnly(text), text).toBe(true);
+  }
+  for (const text of ["", " ", "🐟🐟🐟🐟", "🐟!", "a", "1", "#", "123", "©", "ㅋㅋ", "가", "🐟\n\n\n🐟", "🐟".repeat(10_000)]) {
+    expect(isEmojiOnly(text), text.slice(0, 20)).toBe(false);
+  }
+  expect(bubble(message("🐟"))).toMatch(/class="message[^"]* bare/);
+  expect(bubble(message("🐟!"))).not.toMatch(/class="message[^"]* bare/);
+});
+
+test("a message has its own language and not the page's", () => {
+  expect(["안녕 friends", "ㅋㅋ", "日本語の", "カタカナ", "中文", "hello", ""].map(languageOfText)).toEqual([
+    "ko", "ko", "ja", "ja", "", "", "",
+  ]);
+  expect(bubble(message("hello"))).toContain('lang=""');
+  expect(bubble(message("안녕"))).toContain('lang="ko"');
+});
+
+// A turning mark before it would show its end first.
+test("a link stands apart from the direction of the text around it", () => {
+  expect(bubble(message("\u202Ehttps://example.com/"))).toMatch(/<a [^>]*dir="ltr"/);
+});
+
+test("an address breaks behind what parts it, and is whole", () => {
+  const body = bubble(message("see https://www.example.com/a/b?c=d&e=f"));
+  expect(body.replaceAll("<wbr/>", "<wbr>")).toContain(">https://www.<wbr>example.<wbr>com/<wbr>a/<wbr>b?<wbr>c=<wbr>d&amp;<wbr>e=<wbr>f</a>");
+  expect(body).toContain('href="https://www.example.com/a/b?c=d&amp;e=f"');
+});
+
+test("whose words they are is not a matter of the name", () => {
+  expect(bubble(message("x", { name: "me", isOwn: false }))).not.toMatch(/class="message[^"]* own/);
+  expect(bubble(message("x", { name: "somebody", isOwn: true }))).toMatch(/class="message[^"]* own/);
+});
+
+test("what failed says why, and what can be done", () => {
+  const failed = message("x", { state: "failed", problem: { code: "expired" } });
+  expect(bubble(failed)).toContain(own.error_expired);
+  expect(bubble(failed)).toContain(own.retry);
+  expect(bubble(failed, { isOver: true })).not.toContain(own.retry);
+});
+
+test("names have a colour and a first character", () => {
+  expect(hueOf("정민")).toBe(hueOf("정민"));
+  expect(hueOf("정민")).not.toBe(hueOf("민정"));
+  expect([" anna", "정민", "👩‍👩‍👧 family", ""].map(initialOf)).toEqual(["A", "정", "👩‍👩‍👧", "?"]);
+});
+
+test("the components' words stand in no other table", () => {
+  const count = Object.keys(english).length;
+  expect(Object.keys(korean)).toHaveLength(count);
+  for (const [text, says] of Object.entries(english)) {
+    expect(own, text).toHaveProperty(text, says);
+    expect(ownKorean, text).toHaveProperty(text, korean[text as keyof typeof korean]);
+  }
+});

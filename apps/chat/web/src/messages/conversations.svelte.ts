@@ -1,0 +1,204 @@
+import { type Outbox, outbox, OutboxError, type StoredEvent } from "sockeye-client/outbox";
+
+import type { ChatEvents, Connection } from "../connection.svelte.ts";
+import { type Message, type Opened, type Person, type Refused, type Room, type Say } from "../contract.ts";
+import { isRefused } from "../refusal.ts";
+import { lasting, type TextStorage } from "../storage.ts";
+import { Conversation } from "./conversation.svelte.ts";
+import { storeFor } from "./store.ts";
+import type { Reader, Written } from "./timeline.ts";
+import { Unsent } from "./unsent.ts";
+
+/** How many conversations are kept, so that going back to them takes no time. */
+export const CONVERSATIONS_KEPT_MAX = 10;
+/** What the rooms of the library that are of this chat's rooms are called. */
+const ROOM_PREFIX = "room ";
+
+/** The conversations of one person: the one that is shown, and those shown before. */
+export class Conversations {
+  /** The one that is shown. */
+  current = $state.raw<Conversation>();
+
+  /** By the room's id, or until that is known by its title; the one not shown for longest first. */
+  private readonly kept = new Map<string, Conversation>();
+  /** The ids that titles in addresses have led to. */
+  private readonly aliases = new Map<string, string>();
+  private readonly unsent: Unsent;
+  private readonly box: Outbox<ChatEvents>;
+  private blocked: ReadonlySet<string> = new Set();
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly reader: () => Reader,
+    storage: TextStorage = lasting,
+  ) {
+    const { chat } = connection;
+    this.unsent = new Unsent(storage, reader().id);
+    // Before the outbox listens, so that rooms are entered first, and then what waits in there is sent.
+    chat.on("connect", () => {
+      for (const conversation of this.kept.values()) if (isWanted(conversation)) void this.enter(conversation);
+    });
+    chat.on("disconnect", () => this.kept.forEach((conversation) => conversation.lost()));
+    chat.on("message", (message) => this.kept.get(message.room)?.receive(message));
+    chat.on("room", (room) => this.changed(room));
+    chat.on("removed", ({ room, reason }) => this.kept.get(room)?.removed(reason));
+    chat.on("presence", (change) => {
+      if (change.room.startsWith(ROOM_PREFIX)) this.kept.get(change.room.slice(ROOM_PREFIX.length))?.presence(change);
+    });
+    this.box = outbox(chat, {
+      store: storeFor(`chat ${reader().id}`, (events) => this.restore(events)),
+      onAnswer: (_event, [say], answer) => this.answered(say as Say, answer as Message | Refused),
+      onLost: (_event, [say], error) => {
+        const { room, key } = say as Say;
+        this.kept.get(room)?.refused(key, { code: reasonOf(error) });
+      },
+    });
+    for (const room of this.unsent.rooms) this.of(room).restore(this.unsent.load(room), false);
+  }
+
+  /** Shows the conversation of a room, by its id or title, and enters it unless that is done. */
+  show(key: string): Conversation {
+    const conversation = this.of(this.aliases.get(key) ?? key);
+    this.touch(conversation);
+    this.current = conversation;
+    conversation.seen();
+    if (conversation.phase === "opening" || conversation.phase === "closed") void this.enter(conversation);
+    this.trim();
+    return conversation;
+  }
+
+  /** No conversation is shown. */
+  hide(): void {
+    this.current = undefined;
+  }
+
+  /** Asks to be let in. Where a title has led to a room that is kept already, that one goes on. */
+  async enter(conversation: Conversation, password?: string): Promise<void> {
+    if (!this.connection.isOnline) return;
+    const opened = await conversation.enter(password);
+    if (opened && opened.room.id !== conversation.key) this.name(conversation, opened);
+  }
+
+  /** One has left a room: nothing is kept of it. */
+  drop(room: string): void {
+    const conversation = this.kept.get(room);
+    if (!conversation) return;
+    conversation.end();
+    this.unsent.save(room, []);
+    this.kept.delete(room);
+    if (this.current === conversation) this.current = undefined;
+  }
+
+  changed(room: Room): void {
+    const conversation = this.kept.get(room.id);
+    if (conversation) conversation.room = room;
+  }
+
+  person(person: Person): void {
+    this.kept.forEach((conversation) => conversation.person(person));
+  }
+
+  /** Everybody who is in one of the rooms. */
+  known(): Person[] {
+    return [...this.kept.values()].flatMap(({ people }) => people);
+  }
+
+  block(people: readonly string[]): void {
+    this.blocked = new Set(people);
+    this.kept.forEach((conversation) => conversation.block(this.blocked));
+  }
+
+  /** Ends it all, when one is logged out. What is not sent is sent when one is back. */
+  close(): void {
+    this.box.close();
+    this.kept.forEach((conversation) => conversation.end());
+  }
+
+  /** The conversation of a room. */
+  private of(key: string): Conversation {
+    const kept = this.kept.get(key);
+    if (kept) return kept;
+    const conversation = new Conversation(key, {
+      reader: this.reader,
+      ask: (event, payload) => this.connection.ask(event, payload),
+      isOnline: () => this.connection.isOnline,
+      post: (room, written) => this.post(room, written),
+      unsent: this.unsent,
+      blocked: () => this.blocked,
+      isUnseen: (one) => document.hidden || one !== this.current,
+    });
+    this.kept.set(key, conversation);
+    return conversation;
+  }
+
+  /** Puts the one that is shown to the end of those to be dropped. */
+  private touch(conversation: Conversation): void {
+    const key = conversation.id ?? conversation.key;
+    this.kept.delete(key);
+    this.kept.set(key, conversation);
+  }
+
+  /** A title has led to a room: from now on it is known by its id. */
+  private name(conversation: Conversation, opened: Opened): void {
+    const { id } = opened.room;
+    if (this.kept.get(id) === conversation) return;
+    this.kept.delete(conversation.key);
+    this.aliases.set(conversation.key, id);
+    const known = this.kept.get(id);
+    if (known) {
+      known.opened(opened);
+      conversation.end();
+      if (this.current === conversation) this.current = known;
+    } else {
+      this.kept.set(id, conversation);
+    }
+  }
+
+  /** Closes those that were not shown for longest; not what has something to be sent. */
+  private trim(): void {
+    for (const [key, conversation] of this.kept) {
+      if (this.kept.size <= CONVERSATIONS_KEPT_MAX) return;
+      if (conversation === this.current || conversation.hasUnconfirmed) continue;
+      this.kept.delete(key);
+      conversation.end();
+      if (conversation.phase === "open" && conversation.id !== undefined) {
+        // If it does not arrive, the connection is lost, and with it the place in the room.
+        this.connection.ask("close", { room: conversation.id }).catch(() => {});
+      }
+    }
+  }
+
+  private post(room: string, { key, text }: Written): void {
+    this.box.emit("say", { room, text, key }).catch((error: Error) => {
+      // Of what was in it and is given up `onLost` tells.
+      const code = reasonOf(error);
+      if (code === "outbox_full") this.kept.get(room)?.refused(key, { code });
+    });
+  }
+
+  private answered({ room, key }: Say, answer: Message | Refused): void {
+    const conversation = this.kept.get(room);
+    if (isRefused(answer)) conversation?.refused(key, answer.error);
+    else conversation?.stored(key, answer);
+  }
+
+  /** Takes up what an earlier page has left in the outbox: its rooms are entered, so that it goes out. */
+  private restore(events: readonly StoredEvent[]): void {
+    for (const { args: [, said], time } of events) {
+      const { room, key, text } = said as Say;
+      this.of(room).restore([{ key, text, at: time }], true);
+    }
+  }
+}
+
+/** Whether a conversation is to be entered again when the connection is back. */
+function isWanted({ phase }: Conversation): boolean {
+  return phase === "open" || phase === "opening";
+}
+
+/** Why the outbox has not taken something, or has given it up. */
+function reasonOf(error: Error): string {
+  if (!(error instanceof OutboxError)) return "other";
+  // Of a room `full` says that nobody else gets in.
+  return error.reason === "full" ? "outbox_full" : error.reason;
+}

@@ -1,0 +1,369 @@
+import { indexedDbStore, memoryStore } from "sockeye-client/outbox";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { fakeConnection, messageIn, openedRoom, refused, roomOf, settled } from "../fake-connection.ts";
+import type { Row } from "../design/rows.ts";
+import type { TextStorage } from "../storage.ts";
+import { Conversations, CONVERSATIONS_KEPT_MAX } from "./conversations.svelte.ts";
+import { PENDING_MAX } from "./timeline.ts";
+
+vi.mock("sockeye-client/outbox", async (original) => ({
+  ...(await original<typeof import("sockeye-client/outbox")>()),
+  // None, as on pages without HTTPS, unless the test is about that.
+  indexedDbStore: vi.fn(async () => undefined),
+}));
+
+let kept: Map<string, string>;
+let storage: TextStorage;
+let fake: ReturnType<typeof fakeConnection>;
+let conversations: Conversations;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("document", { hidden: false });
+  // A picture is drawn as soon as something has happened.
+  vi.stubGlobal("requestAnimationFrame", (draw: () => void) => queueMicrotask(draw));
+  kept = new Map();
+  storage = {
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, value) => void kept.set(name, value),
+    removeItem: (name) => void kept.delete(name),
+    namesFrom: (prefix) => [...kept.keys()].filter((name) => name.startsWith(prefix)),
+  };
+  begin();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** A page is opened. */
+function begin() {
+  fake = fakeConnection();
+  conversations = new Conversations(fake.connection, () => ({ id: "me", name: "Me", colour: 1 }), storage);
+  fake.connection.connect();
+}
+
+const brief = (row: Row) =>
+  row.kind === "gap" ? "…" : row.kind === "fold" ? row.text : row.state === "stored" ? row.text : `${row.state}: ${row.text}`;
+const shown = () => conversations.current!.rows.map(brief);
+
+/** The server has let the page into a room. */
+async function enter(room: string, messages = [] as ReturnType<typeof messageIn>[]) {
+  conversations.show(room);
+  await fake.chat.answer("open", openedRoom(room, messages));
+}
+
+test("a room is entered when it is shown, and what is said there is shown", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  expect(conversations.current!.phase).toBe("opening");
+  expect(fake.chat.asked("open")).toEqual([{ room: "r", password: undefined }]);
+  await fake.chat.answer("open", openedRoom("r", [messageIn("r", 1)]));
+  expect(conversations.current!.phase).toBe("open");
+  fake.chat.tell("message", messageIn("r", 2));
+  fake.chat.tell("message", messageIn("elsewhere", 3));
+  await settled();
+  expect(shown()).toEqual(["m1", "m2"]);
+});
+
+test("going back to a room takes no time and asks for nothing; what came meanwhile is there", async () => {
+  await fake.chat.accept();
+  await enter("a", [messageIn("a", 1)]);
+  await enter("b");
+  fake.chat.tell("message", messageIn("a", 2));
+  await settled();
+  conversations.show("a");
+  expect(fake.chat.asked("open")).toEqual([]);
+  expect(shown()).toEqual(["m1", "m2"]);
+});
+
+test("the rooms not shown for longest are closed, but not those with something to be sent", async () => {
+  await fake.chat.accept();
+  await enter("r0");
+  conversations.current!.say("unsent");
+  for (let n = 1; n <= CONVERSATIONS_KEPT_MAX; n++) await enter(`r${n}`);
+  expect(fake.chat.asked("close")).toEqual([{ room: "r1" }]);
+  await enter("one more");
+  expect(fake.chat.asked("close")).toEqual([{ room: "r1" }, { room: "r2" }]);
+  conversations.show("r1");
+  expect(fake.chat.asked("open"), "it is entered anew").toHaveLength(1);
+});
+
+test("a title leads to the room that has it, and to the conversation that is there", async () => {
+  await fake.chat.accept();
+  await enter("r", [messageIn("r", 1)]);
+  const known = conversations.current;
+  conversations.show("the title");
+  await fake.chat.answer("open", openedRoom("r", [messageIn("r", 1)]));
+  expect(conversations.current).toBe(known);
+  conversations.show("another title");
+  await fake.chat.answer("open", openedRoom("s"));
+  expect(conversations.current!.id).toBe("s");
+  fake.chat.tell("message", messageIn("s", 7));
+  await settled();
+  expect(shown()).toEqual(["m7"]);
+  conversations.show("another title");
+  conversations.show("s");
+  expect(fake.chat.asked("open")).toEqual([]);
+});
+
+test("an own message is shown at once, sent, and confirmed in place", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  expect(conversations.current!.say("hello")).toBe(true);
+  expect(shown()).toEqual(["sent: hello"]);
+  await settled();
+  expect(fake.chat.asked("say")).toMatchObject([{ room: "r", text: "hello" }]);
+  await fake.chat.answer("say", messageIn("r", 1, "hello", "me"));
+  expect(shown()).toEqual(["hello"]);
+  expect(kept.size).toBe(0);
+});
+
+test("what is said without a connection goes out once after the room was entered again", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  fake.chat.drop("transport close");
+  expect(conversations.current!.say("hello")).toBe(true);
+  expect(shown()).toEqual(["waiting: hello"]);
+  expect(conversations.current!.waiting).toBe(1);
+  await fake.chat.accept();
+  expect(fake.chat.sent.map(({ event }) => event).slice(0, 2), "entered first").toEqual(["open", "say"]);
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(fake.chat.asked("say")).toHaveLength(1);
+  await fake.chat.answer("say", messageIn("r", 1, "hello", "me"));
+  expect(shown()).toEqual(["hello"]);
+});
+
+test("all rooms are entered again after a lost connection, and what was missed is a gap", async () => {
+  await fake.chat.accept();
+  await enter("a", [messageIn("a", 1)]);
+  await enter("b");
+  fake.chat.drop("ping timeout");
+  await fake.chat.accept();
+  expect(fake.chat.asked("open").map(({ room }) => room)).toEqual(["a", "b"]);
+  await fake.chat.answer("open", openedRoom("a", [messageIn("a", 8)]));
+  conversations.show("a");
+  expect(shown()).toEqual(["m1", "…", "m8"]);
+});
+
+test("what was not sent outlives the tab, and goes out from any room", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  fake.chat.drop("transport close");
+  conversations.current!.say("kept");
+  begin();
+  await fake.chat.accept();
+  expect(fake.chat.asked("open").map(({ room }) => room), "without being shown").toEqual(["r"]);
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(fake.chat.asked("say")).toMatchObject([{ room: "r", text: "kept" }]);
+  await fake.chat.answer("say", messageIn("r", 1, "kept", "me"));
+  conversations.show("r");
+  expect(shown()).toEqual(["kept"]);
+});
+
+test("what the outbox of the browser has kept is shown in its room and sent once", async () => {
+  // The page before has looked for one, too.
+  await settled();
+  const said = { room: "r", text: "kept", key: "k" };
+  const event = { number: 1, args: ["say", said] as [string, unknown], bytes: 10, time: Date.now() };
+  vi.mocked(indexedDbStore).mockResolvedValueOnce({
+    ...memoryStore(),
+    isDurable: true,
+    load: async () => ({ id: "of-the-browser-0123456789", next: 2, events: [event] }),
+  });
+  kept.set("sockeye.unsent me r k", JSON.stringify({ key: "k", text: "kept", at: Date.now() }));
+  begin();
+  await fake.chat.accept();
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(fake.chat.asked("say")).toEqual([said]);
+  conversations.show("r");
+  expect(shown()).toEqual(["sent: kept"]);
+});
+
+test("a refused message says why, and can be sent again or given up", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  conversations.current!.say("hello");
+  await settled();
+  await fake.chat.answer("say", refused("quota_used", 60));
+  expect(shown()).toEqual(["failed: hello"]);
+  const row = conversations.current!.rows[0]!;
+  conversations.current!.retry(row.key);
+  await settled();
+  expect(fake.chat.asked("say")).toHaveLength(1);
+  await fake.chat.answer("say", refused("muted"));
+  conversations.current!.discard(row.key);
+  expect(shown()).toEqual([]);
+  expect(kept.size).toBe(0);
+});
+
+test("what was too much at once waits as long as the server says", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  conversations.current!.say("hello");
+  await settled();
+  await fake.chat.answer("say", refused("too_fast", 3));
+  expect(conversations.current!.slowed).toBe(3);
+  expect(fake.chat.asked("say")).toEqual([]);
+  vi.advanceTimersByTime(3000);
+  await settled();
+  expect(conversations.current!.slowed).toBeUndefined();
+  expect(fake.chat.asked("say")).toHaveLength(1);
+});
+
+test("so many messages wait and no more", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  fake.chat.drop("transport close");
+  for (let n = 0; n < PENDING_MAX; n++) expect(conversations.current!.say(`m${n}`)).toBe(true);
+  expect(conversations.current!.say("one too many")).toBe(false);
+  expect(conversations.current!.waiting).toBe(PENDING_MAX);
+});
+
+test("a room with a password asks for it, says when it is wrong, and enters by it again", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  await fake.chat.answer("open", refused("wrong_password"));
+  expect(conversations.current).toMatchObject({ phase: "asking", problem: undefined });
+  void conversations.enter(conversations.current!, "guess");
+  await fake.chat.answer("open", refused("wrong_password"));
+  expect(conversations.current).toMatchObject({ phase: "asking", problem: { code: "wrong_password" } });
+  void conversations.enter(conversations.current!, "guess");
+  await fake.chat.answer("open", refused("too_fast", 10));
+  expect(conversations.current).toMatchObject({ phase: "asking", problem: { code: "too_fast", retry_after: 10 } });
+  void conversations.enter(conversations.current!, "right");
+  expect(fake.chat.asked("open")).toEqual([{ room: "r", password: "right" }]);
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(conversations.current!.phase).toBe("open");
+});
+
+test.each(["gone", "full", "banned", "guests_off"])("a room that is refused with %s says so, and asks no more by itself", async (code) => {
+  await fake.chat.accept();
+  conversations.show("r");
+  await fake.chat.answer("open", refused(code));
+  expect(conversations.current).toMatchObject({ phase: "closed", problem: { code } });
+  fake.chat.drop("transport close");
+  await fake.chat.accept();
+  vi.advanceTimersByTime(60_000);
+  await settled();
+  expect(fake.chat.asked("open")).toEqual([]);
+  conversations.show("r");
+  expect(fake.chat.asked("open"), "but on coming back").toHaveLength(1);
+});
+
+test("a server that cannot let anybody in at the moment is asked again", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  await fake.chat.answer("open", refused("storage"));
+  expect(conversations.current).toMatchObject({ phase: "opening", problem: { code: "storage" } });
+  vi.advanceTimersByTime(1000);
+  expect(fake.chat.asked("open")).toHaveLength(1);
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(conversations.current).toMatchObject({ phase: "open", problem: undefined });
+});
+
+test.each(["removed", "banned", "gone", "left"] as const)("who is not in a room any more (%s) is told, and nothing waits there", async (reason) => {
+  await fake.chat.accept();
+  await enter("r", [messageIn("r", 1)]);
+  conversations.current!.say("hello");
+  fake.chat.tell("removed", { room: "r", reason });
+  await settled();
+  expect(conversations.current).toMatchObject({ phase: "closed", problem: { code: `removed_${reason}` } });
+  expect(shown()).toEqual(["m1", "failed: hello"]);
+  expect(conversations.current!.say("more")).toBe(false);
+  fake.chat.tell("message", messageIn("r", 2));
+  await settled();
+  expect(shown()).toHaveLength(2);
+});
+
+test("a message that came before the room was entered goes out again", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  conversations.current!.say("hello");
+  await settled();
+  await fake.chat.answer("say", refused("not_opened"));
+  expect(shown()).toEqual(["waiting: hello"]);
+  vi.advanceTimersByTime(1000);
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(fake.chat.asked("say")).toHaveLength(1);
+});
+
+test("an answer of an earlier attempt to enter is not heeded", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  const late = fake.chat.sent.shift()!;
+  fake.chat.drop("transport close");
+  await fake.chat.accept();
+  late.answer(refused("gone"));
+  await settled();
+  expect(conversations.current!.phase).toBe("opening");
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(conversations.current!.phase).toBe("open");
+});
+
+test("what comes while nobody looks is counted until somebody does", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  vi.stubGlobal("document", { hidden: true });
+  fake.chat.tell("message", messageIn("r", 1));
+  fake.chat.tell("message", messageIn("r", 2, "mine", "me"));
+  expect(conversations.current!.unseen).toBe(1);
+  conversations.current!.seen();
+  expect(conversations.current!.unseen).toBe(0);
+});
+
+test("however much comes at once, it is shown once", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  let draws = 0;
+  vi.stubGlobal("requestAnimationFrame", (draw: () => void) => {
+    draws++;
+    queueMicrotask(draw);
+  });
+  for (let id = 1; id <= 500; id++) fake.chat.tell("message", messageIn("r", id));
+  await settled();
+  expect(draws).toBe(1);
+  expect(conversations.current!.rows).toHaveLength(500);
+});
+
+test("typing is said every few seconds, and taken back", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  const conversation = conversations.current!;
+  for (const text of ["h", "he", "hel"]) conversation.typed(text);
+  expect(fake.chat.asked("typing")).toEqual([{ room: "r", is_typing: true }]);
+  vi.advanceTimersByTime(3000);
+  conversation.typed("hell");
+  expect(fake.chat.asked("typing")).toHaveLength(2);
+  conversation.typed("");
+  conversation.typed("");
+  expect(fake.chat.asked("typing").at(-1)).toEqual({ room: "r", is_typing: false });
+  expect(fake.chat.asked("typing")).toHaveLength(3);
+});
+
+test("those who are blocked are not heard of in any room", async () => {
+  await fake.chat.accept();
+  await enter("r", [messageIn("r", 1, "x", "b"), messageIn("r", 2)]);
+  conversations.block(["b"]);
+  await settled();
+  expect(shown()).toEqual(["m2"]);
+  await enter("s", [messageIn("s", 3, "y", "b")]);
+  expect(shown()).toEqual([]);
+});
+
+test("of a room that was left nothing stays", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  conversations.current!.say("hello");
+  conversations.drop("r");
+  expect(conversations.current).toBeUndefined();
+  expect(kept.size).toBe(0);
+});
+
+test("a room that changes is shown as it is now", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  fake.chat.tell("room", roomOf("r", { title: "renamed" }));
+  expect(conversations.current!.room!.title).toBe("renamed");
+});

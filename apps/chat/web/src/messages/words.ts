@@ -1,0 +1,43 @@
+/** What conversations say, in English. */
+export const english = {
+  messages: "Messages",
+  message: "Message",
+  messageHint: "Write a message",
+  send: "Send",
+  tooLong: "{count} characters too many",
+  emptyRoom: "Nothing has been said here yet. You begin!",
+  copyInvitation: "Copy an invitation",
+  gap: "Some messages in between are not shown",
+  newMessages: "New messages",
+  today: "Today",
+  yesterday: "Yesterday",
+  you: "You",
+  sending: "Sending",
+  waiting: "Waiting to be sent",
+  failed: "Not sent",
+  retry: "Try again",
+  discard: "Discard",
+  slowed: "That was too much at once. The rest goes out in {time}.",
+};
+
+/** The same in Korean. */
+export const korean: Record<keyof typeof english, string> = {
+  messages: "대화",
+  message: "메시지",
+  messageHint: "메시지를 입력하세요",
+  send: "보내기",
+  tooLong: "{count}자 초과",
+  emptyRoom: "아직 대화가 없습니다. 첫 마디를 건네 보세요!",
+  copyInvitation: "초대 링크 복사",
+  gap: "중간의 일부 메시지는 표시되지 않습니다",
+  newMessages: "새 메시지",
+  today: "오늘",
+  yesterday: "어제",
+  you: "나",
+  sending: "보내는 중",
+  waiting: "보낼 차례를 기다리는 중",
+  failed: "보내지 못함",
+  retry: "다시 보내기",
+  discard: "지우기",
+  slowed: "한꺼번에 너무 많이 보냈습니다. 나머지는 {time} 뒤에 보냅니다.",
+};

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { fakeConnection, placeIn, refused, roomOf, settled } from "../fake-connection.ts";
+import { othersOf, RoomList, titleOf } from "./list.svelte.ts";
+
+let fake: ReturnType<typeof fakeConnection>;
+let list: RoomList;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  fake = fakeConnection();
+  list = new RoomList(fake.connection);
+});
+afterEach(() => vi.useRealTimers());
+
+const shown = () => list.rooms.map(({ id }) => id);
+const room = (id: string, active_at: number) => roomOf(id, { active_at });
+
+async function load(rooms = [room("a", 1), room("b", 2)], next: string | null = null) {
+  await fake.rooms.accept();
+  await fake.rooms.answer("list", { rooms, memberships: [], next });
+}
+
+test("pinned rooms come first, then those with the newest message", async () => {
+  await load([room("a", 1), room("b", 2), room("c", 3)]);
+  expect(shown()).toEqual(["c", "b", "a"]);
+  fake.rooms.tell("membership", placeIn("a", { is_pinned: true }));
+  expect(shown()).toEqual(["a", "c", "b"]);
+  fake.rooms.tell("rooms", { changed: [room("b", 9)], removed: [] });
+  expect(shown()).toEqual(["a", "b", "c"]);
+});
+
+test("changes come by themselves: new rooms, other rooms, rooms that are gone", async () => {
+  await load();
+  fake.rooms.tell("rooms", { changed: [room("c", 3), { ...room("a", 1), title: "renamed" }], removed: ["b"] });
+  expect(shown()).toEqual(["c", "a"]);
+  expect(list.room("a")?.title).toBe("renamed");
+  expect(fake.rooms.asked("list"), "nobody is asked again").toEqual([]);
+});
+
+test("more rooms come on asking, and those further down do not stand in between before", async () => {
+  await load([room("a", 10), room("b", 9)], "next");
+  expect(list.hasMore).toBe(true);
+  fake.rooms.tell("rooms", { changed: [room("old", 1)], removed: [] });
+  expect(shown()).toEqual(["a", "b"]);
+  const more = list.more();
+  void list.more();
+  expect(fake.rooms.asked("list"), "once").toEqual([{ limit: 50, after: "next" }]);
+  await fake.rooms.answer("list", { rooms: [room("c", 8), room("old", 1)], memberships: [], next: null });
+  await more;
+  expect(shown()).toEqual(["a", "b", "c", "old"]);
+  expect(list.hasMore).toBe(false);
+  fake.rooms.tell("rooms", { changed: [room("older", 0)], removed: [] });
+  expect(shown()).toContain("older");
+});
+
+test("a search shows what was found, and its end all rooms again", async () => {
+  await load();
+  list.find("x");
+  list.find("xy");
+  vi.advanceTimersByTime(150);
+  expect(fake.rooms.asked("list"), "one for both letters").toEqual([{ limit: 50, search: "xy" }]);
+  await fake.rooms.answer("list", { rooms: [room("xyz", 5)], memberships: [], next: null });
+  expect(shown()).toEqual(["xyz"]);
+  fake.rooms.tell("rooms", { changed: [room("other", 9), { ...room("xyz", 5), people: 7 }], removed: [] });
+  expect(shown(), "what was not found stays out").toEqual(["xyz"]);
+  expect(list.rooms[0]!.people).toBe(7);
+  list.find("");
+  vi.advanceTimersByTime(150);
+  await fake.rooms.answer("list", { rooms: [room("a", 1)], memberships: [], next: null });
+  expect(shown()).toEqual(["a"]);
+});
+
+test("an answer that comes too late is not shown", async () => {
+  await load();
+  list.find("x");
+  vi.advanceTimersByTime(150);
+  const late = fake.rooms.sent.shift()!;
+  list.find("y");
+  vi.advanceTimersByTime(150);
+  await fake.rooms.answer("list", { rooms: [room("y", 5)], memberships: [], next: null });
+  late.answer({ rooms: [room("x", 5)], memberships: [], next: null });
+  await settled();
+  expect(shown()).toEqual(["y"]);
+});
+
+test("after a lost connection the list is asked for again, and shown meanwhile", async () => {
+  await load();
+  fake.rooms.drop("transport close");
+  expect(shown()).toEqual(["b", "a"]);
+  await load([room("c", 1)]);
+  expect(shown()).toEqual(["c"]);
+});
+
+test("a refusal is told, and gone with the next answer", async () => {
+  await fake.rooms.accept();
+  await fake.rooms.answer("list", refused("storage"));
+  expect(list.problem?.code).toBe("storage");
+  expect(list.isLoaded).toBe(false);
+  void list.load();
+  await fake.rooms.answer("list", { rooms: [], memberships: [], next: null });
+  expect(list.problem).toBeUndefined();
+  expect(list.isLoaded).toBe(true);
+});
+
+test("direct messages are called by the others, and go with their names", async () => {
+  const person = (id: string, name = id) => ({ id, name, role: "member" as const, colour: 0 });
+  const direct = roomOf("d", { kind: "direct", title: "", with: [person("me"), person("a"), person("b")] });
+  expect(titleOf(direct, "me")).toBe("a, b");
+  expect(titleOf(roomOf("x", { title: "lobby" }), "me")).toBe("Lobby");
+  expect(othersOf(direct, "me").map(({ id }) => id)).toEqual(["a", "b"]);
+  await load([direct]);
+  list.person(person("a", "Ada"));
+  expect(titleOf(list.rooms[0]!, "me")).toBe("Ada, b");
+});

@@ -1,0 +1,27 @@
+/** What the page as a whole says, in English. `{name}` is replaced by the value of that name. */
+export const english = {
+  loading: "Loading…",
+  notLoaded: "This part of the page could not be loaded.",
+  reload: "Load the page again",
+  tryAgain: "Try again",
+  save: "Save",
+  settings: "Settings",
+  administration: "Administration",
+  lab: "The lab: see how messages travel",
+  missingTitle: "There is nothing here",
+  missingText: "This address leads nowhere. Perhaps the room is in the list?",
+};
+
+/** The same in Korean. */
+export const korean: Record<keyof typeof english, string> = {
+  loading: "불러오는 중…",
+  notLoaded: "이 부분을 불러오지 못했습니다.",
+  reload: "페이지 다시 열기",
+  tryAgain: "다시 시도",
+  save: "저장",
+  settings: "설정",
+  administration: "관리",
+  lab: "실험실: 메시지가 오가는 길 보기",
+  missingTitle: "아무것도 없는 곳입니다",
+  missingText: "이 주소에는 페이지가 없습니다. 방 목록에서 찾아보세요.",
+};
