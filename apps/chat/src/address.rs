@@ -91,7 +91,8 @@ impl Reach {
             public: args.public_url.iter().map(|url| url.text.clone()).collect(),
             machine,
             here: url(scheme, args.host.as_deref().filter(|_| is_local), port),
-            is_local,
+            // Whoever names an address or a proxy has others come in by it.
+            is_local: is_local && args.public_url.is_empty() && args.trusted_proxies.is_empty(),
             has_lab: false,
         }
     }

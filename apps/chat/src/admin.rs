@@ -103,7 +103,7 @@ impl Admin {
         role: Role,
     ) -> Result<PersonRow, Refused> {
         let person = self.concern(by, Deed::ChangeRole { person, role }).await?;
-        self.app.accounts.role_changed(&person).await?;
+        self.app.accounts.role_changed(&person).await;
         let row = self.app.store.person_row(&person.id, now()).await?;
         let row = row.ok_or(Refused::NotThere)?;
         Ok(PersonRow { is_online: self.is_online(&person.id).await, ..row })
@@ -205,28 +205,20 @@ impl Admin {
         Ok(settings)
     }
 
-    /// Makes an invitation, in the name of the command line.
+    /// Makes an invitation, whose links begin with these addresses.
     ///
     /// # Errors
-    /// What is wanted makes no sense, or there is no such room; or nothing could be stored.
-    pub(crate) async fn invite(&self, by: &Actor, wanted: &Invite) -> Result<Invited, Refused> {
-        let addresses = self.app.reach.own_addresses();
-        let invited = self.app.invite(wanted, by.id(), addresses).await?;
-        self.note_invitation(by, &invited.invitation).await?;
-        Ok(invited)
-    }
-
-    /// Writes into the audit log that somebody has invited.
-    ///
-    /// # Errors
-    /// Nothing could be stored.
-    pub(crate) async fn note_invitation(
+    /// What is wanted makes no sense, or is not theirs to give; or nothing could be stored.
+    pub(crate) async fn invite(
         &self,
         by: &Actor,
-        invitation: &Invitation,
-    ) -> Result<(), Refused> {
-        let role = word(invitation.role);
-        self.note(by, "invitation.create", &invitation.id, &role).await
+        wanted: &Invite,
+        addresses: Vec<String>,
+    ) -> Result<Invited, Refused> {
+        let invited = self.app.invite(wanted, by.id(), addresses).await?;
+        let role = word(invited.invitation.role);
+        self.note(by, "invitation.create", &invited.invitation.id, &role).await?;
+        Ok(invited)
     }
 
     /// All invitations, without titles of rooms that only their people may know of.

@@ -122,7 +122,8 @@ fn status(refused: &Refused) -> StatusCode {
         Refused::NameTaken
         | Refused::LastOwner
         | Refused::BlocksFull
-        | Refused::InvitationsFull => StatusCode::CONFLICT,
+        | Refused::InvitationsFull
+        | Refused::PasskeysFull => StatusCode::CONFLICT,
         Refused::TooFast(_) | Refused::TooManyRooms(_) | Refused::QuotaUsed(_) => {
             StatusCode::TOO_MANY_REQUESTS
         }

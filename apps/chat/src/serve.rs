@@ -246,11 +246,11 @@ fn announce(args: &ServeArgs, scheme: &str, port: u16, app: &App) -> io::Result<
         }
     }
     if let Some(code) = app.accounts.setup_code() {
-        let here = url(scheme, host.filter(|_| app.reach.is_local), port);
+        let here = url(scheme, host.filter(|_| is_loopback(args)), port);
         let page = format!("{}/setup#{}", app.reach.best().unwrap_or(&here), code.as_str());
         said += &format!("open {page} to make the first account\n");
         tracing::info!("there is no account yet: open {page} to make the first one");
-        if app.reach.is_local && args.public_url.is_empty() {
+        if app.reach.is_local {
             said += "only this machine reaches it; start it with --host 0.0.0.0 for others to come in\n";
         }
     }

@@ -4,16 +4,21 @@
 
 mod common;
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
 use common::{PATIENCE, Program, command, get};
+use nix::pty::{OpenptyResult, openpty};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use serde_json::Value;
 use sockeye_chat::store::FILE_NAME;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;
 
 /// `sockeye admin` with these arguments on a data folder, and this on its standard input.
@@ -230,6 +235,67 @@ async fn what_cannot_be_done_is_said_and_changes_nothing() {
     assert!(error.contains("another program has") && error.contains("control socket"), "{error}");
     program.stop().await;
     assert!(data.path().join(FILE_NAME).exists());
+}
+
+/// `sockeye admin create` with a terminal as its standard input.
+struct OnTerminal {
+    terminal: File,
+    asked: ChildStderr,
+    child: Child,
+}
+
+impl OnTerminal {
+    fn create(data: &Path, name: &str) -> Self {
+        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        let mut command = command(&["admin", "--data", data.to_str().unwrap(), "create", name]);
+        let mut child = command.stdin(Stdio::from(slave)).spawn().unwrap();
+        OnTerminal { terminal: master.into(), asked: child.stderr.take().unwrap(), child }
+    }
+
+    /// Waits until it is asked for this.
+    async fn asked(&mut self, for_what: &str) {
+        let mut said = vec![0; for_what.len()];
+        timeout(PATIENCE, self.asked.read_exact(&mut said)).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8(said).unwrap(), for_what);
+    }
+
+    fn types(&mut self, text: &str) {
+        self.terminal.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn shows_what_is_typed(&self) -> bool {
+        tcgetattr(&self.terminal).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    /// Waits for its end: its status, and what it said on standard error.
+    async fn ended(&mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        timeout(PATIENCE, self.asked.read_to_string(&mut said)).await.unwrap().unwrap();
+        (timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code(), said)
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_does_not_show_the_password() {
+    let data = TempDir::new().unwrap();
+    for (once, twice, expected, why) in [
+        ("a password\n", "another one\n", Some(1), "the two passwords differ"),
+        ("a password\n", "a pass\u{3}", Some(1), "interrupted"),
+        ("a password\n", "a password\n", Some(0), ""),
+    ] {
+        let mut run = OnTerminal::create(data.path(), "Ada");
+        run.asked("Password: ").await;
+        assert!(!run.shows_what_is_typed());
+        run.types(once);
+        run.asked("\nOnce more: ").await;
+        assert!(!run.shows_what_is_typed());
+        run.types(twice);
+        let (status, said) = run.ended().await;
+        assert!(status == expected && said.contains(why), "{status:?} {said}");
+        assert!(run.shows_what_is_typed(), "and it is as it was afterwards");
+    }
+    let people = admin(data.path(), "people").await;
+    assert_eq!(people.lines().count(), 1, "{people}");
 }
 
 #[tokio::test]

@@ -76,14 +76,11 @@ impl Accounts {
     }
 
     /// An account may do something else than before, which is stored.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub(crate) async fn role_changed(&self, person: &Person) -> Result<(), Refused> {
+    pub(crate) async fn role_changed(&self, person: &Person) {
         if person.role == Role::Owner {
             *self.0.setup.lock() = None;
         }
-        self.told(person).await
+        self.told(person).await;
     }
 
     /// Closes an account, or a guest's, and all its sockets.
@@ -104,7 +101,7 @@ impl Accounts {
         looks: NewLooks,
     ) -> Result<Person, Refused> {
         let person = self.done(self.0.store.change_looks(person, looks).await?)?;
-        self.told(&person).await?;
+        self.told(&person).await;
         Ok(person)
     }
 
@@ -121,9 +118,9 @@ impl Accounts {
     }
 
     /// Everybody, and the person's own pages, are told.
-    async fn told(&self, person: &Person) -> Result<(), Refused> {
+    async fn told(&self, person: &Person) {
         self.everybody_hears(person);
-        Ok(self.tell(person).await?)
+        self.tell(person).await;
     }
 
     /// Everybody is told that somebody is otherwise than before.

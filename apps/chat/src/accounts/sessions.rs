@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
-use sockeye::{Expiry, Refuse, Socket};
+use sockeye::{Broadcast, Expiry, Refuse, Socket};
 
 use super::contract::{Boot, ME, Me, Person, Role};
 use super::store::{NewSession, StoredSession};
@@ -79,7 +79,7 @@ impl Accounts {
     pub async fn admit(&self, socket: &Socket) -> Result<(), Refuse> {
         let handshake = socket.handshake();
         let cookie = handshake.cookie(cookie_name(handshake.is_secure())).unwrap_or_default();
-        let (mut session, known) = loop {
+        let (session, known) = loop {
             let changes = self.0.changes.load(Ordering::Acquire);
             let session = self.session(cookie).await?;
             let session = session.ok_or_else(|| Refuse::new("unauthorized"))?;
@@ -95,7 +95,7 @@ impl Accounts {
             }
         };
         let address = handshake.address().map(|address| address.ip().to_canonical().to_string());
-        self.use_session(&mut session, address.unwrap_or_default()).await;
+        self.use_session(&session, address.unwrap_or_default()).await;
         let left = u64::try_from(session.expires_at - now()).unwrap_or_default();
         socket.set_expiry(Some(Expiry {
             after: Duration::from_millis(left),
@@ -105,26 +105,37 @@ impl Accounts {
         Ok(())
     }
 
-    /// A session was used: that is written now and then, and renews it when a day of it is gone. Whether it was renewed.
-    pub(crate) async fn use_session(&self, session: &mut StoredSession, address: String) -> bool {
-        let now = now();
-        let is_old = session.expires_at - now < SESSION_LIFETIME - RENEWAL_AGE;
-        if !is_old && now - session.used_at < TOUCH_INTERVAL {
+    /// A session was used from this address: that is written now and then.
+    pub(crate) async fn use_session(&self, session: &StoredSession, address: String) {
+        if now() - session.used_at >= TOUCH_INTERVAL {
+            self.touch(session, address, None).await;
+        }
+    }
+
+    /// The same where a cookie can be set: a session of which a day is gone lasts its whole time again, and its
+    /// cookie has to. Whether it does.
+    async fn renew_session(&self, session: &mut StoredSession, address: String) -> bool {
+        if session.expires_at - now() >= SESSION_LIFETIME - RENEWAL_AGE {
+            self.use_session(session, address).await;
             return false;
         }
-        let lifetime = is_old.then_some(SESSION_LIFETIME);
-        match self.0.store.touch_session(&session.id, address, lifetime).await {
-            Ok(Some(expires_at)) => {
-                session.expires_at = expires_at;
-                is_old
-            }
-            Ok(None) => false,
+        let renewed = self.touch(session, address, Some(SESSION_LIFETIME)).await;
+        session.expires_at = renewed.unwrap_or(session.expires_at);
+        renewed.is_some()
+    }
+
+    async fn touch(
+        &self,
+        session: &StoredSession,
+        address: String,
+        lifetime: Option<i64>,
+    ) -> Option<i64> {
+        let touched = self.0.store.touch_session(&session.id, address, lifetime).await;
+        touched.unwrap_or_else(|error| {
             // Whoever reads only does not care that nothing can be written.
-            Err(error) => {
-                tracing::debug!(%error, "the use of a session was not stored");
-                false
-            }
-        }
+            tracing::debug!(%error, "the use of a session was not stored");
+            None
+        })
     }
 
     /// What somebody is told of themselves.
@@ -153,7 +164,7 @@ impl Accounts {
             && let Some(mut session) = self.session(cookie).await?
         {
             let address = From::of(request, reach).address;
-            if self.use_session(&mut session, address).await {
+            if self.renew_session(&mut session, address).await {
                 renewed = cookies::set(cookie, is_secure);
             }
             me = Some(self.me(session).await?);
@@ -174,13 +185,13 @@ impl Accounts {
 
     /// Closes the sockets of sessions that are over.
     pub(crate) fn cut(&self, sessions: &[String]) {
-        self.0.changes.fetch_add(1, Ordering::Release);
-        let rooms: Vec<_> = sessions.iter().map(|id| format!("session {id}")).collect();
-        if rooms.is_empty() {
+        if sessions.is_empty() {
             return;
         }
+        self.0.changes.fetch_add(1, Ordering::Release);
+        let rooms: Vec<_> = sessions.iter().map(|id| format!("session {id}")).collect();
         for io in self.namespaces() {
-            io.to(&rooms).close_sessions();
+            shut(&io.to(&rooms));
         }
     }
 
@@ -232,7 +243,7 @@ impl Accounts {
         self.cut(&ended);
         if !has_guests {
             for io in self.namespaces() {
-                io.to(GUESTS).close_sessions();
+                shut(&io.to(GUESTS));
             }
             if let Some(io) = self.0.io.get().and_then(|io| io.of("/")) {
                 io.disconnect();
@@ -241,8 +252,14 @@ impl Accounts {
         Ok(())
     }
 
-    /// The pages of somebody are told who they are now.
-    pub(crate) async fn tell(&self, person: &Person) -> Result<(), StoreError> {
+    /// The pages of somebody are told who they are now. What cannot be read is not told: it is done all the same.
+    pub(crate) async fn tell(&self, person: &Person) {
+        if let Err(error) = self.try_to_tell(person).await {
+            tracing::error!(%error, "somebody's pages were not told of a change");
+        }
+    }
+
+    async fn try_to_tell(&self, person: &Person) -> Result<(), StoreError> {
         let blocked = self.0.store.blocked(&person.id).await?;
         for (session, expires_at) in self.0.store.sessions(&person.id, now()).await? {
             let (person, blocked) = (person.clone(), blocked.clone());
@@ -263,6 +280,15 @@ impl Accounts {
     pub async fn forget_what_is_over(&self) -> Result<(), StoreError> {
         while self.0.store.forget_what_is_over().await? {}
         Ok(())
+    }
+}
+
+/// Closes sockets. What is said from now on does not reach them, although the end takes a moment on its way.
+fn shut(sockets: &Broadcast) {
+    for socket in sockets.sockets() {
+        // The first one is its own.
+        socket.leave(socket.rooms().into_iter().skip(1).collect::<Vec<_>>());
+        socket.close_session();
     }
 }
 

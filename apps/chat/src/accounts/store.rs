@@ -284,29 +284,11 @@ pub trait AccountStore {
     /// The database failed.
     async fn reset(&self, code: &Digest, now: i64) -> Result<Option<Account>, StoreError>;
 
-    /// Lets whoever has a code with this digest set a password for somebody, once, within `lifetime` milliseconds;
-    /// other codes for that account are of no more use. When it ends. `None`: there is no such account.
-    ///
-    /// # Errors
-    /// Nothing could be stored.
-    async fn make_reset(
-        &self,
-        person: &str,
-        code: Digest,
-        lifetime: i64,
-    ) -> Result<Option<i64>, StoreError>;
-
     /// Changes how somebody is seen.
     ///
     /// # Errors
     /// Nothing could be stored.
     async fn change_looks(&self, person: &str, looks: NewLooks) -> Result<Changed, StoreError>;
-
-    /// Changes what an account may do; there is always an owner, and guests stay guests.
-    ///
-    /// # Errors
-    /// Nothing could be stored.
-    async fn set_role(&self, person: &str, role: Role) -> Result<Changed, StoreError>;
 
     /// Closes an account, or a guest's: the name is free, nobody gets in by it, its rooms have no owner, and what was
     /// said stays. The ids are those of its sessions.
@@ -343,12 +325,6 @@ pub trait AccountStore {
     /// # Errors
     /// The database failed.
     async fn has_guests(&self) -> Result<bool, StoreError>;
-
-    /// Lets people without an account in, or no longer; then all their sessions end, and these are their ids.
-    ///
-    /// # Errors
-    /// Nothing could be stored.
-    async fn set_guests(&self, has_guests: bool) -> Result<Vec<String>, StoreError>;
 
     /// Forgets a bounded number of what is over: sessions, resets, and guests who have neither a session nor said
     /// anything. Whether there was anything.

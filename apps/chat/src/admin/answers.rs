@@ -43,7 +43,10 @@ impl Admin {
                 let person = self.find(&person).await?;
                 self.end_sessions(by, person).await.map(|()| Answer::Done {})
             }
-            Asked::Invite { invite } => self.invite(&by, &invite).await.map(Answer::Invited),
+            Asked::Invite { invite } => {
+                let addresses = self.app.reach.own_addresses();
+                self.invite(&by, &invite, addresses).await.map(Answer::Invited)
+            }
             Asked::Invitations {} => self.invitations(&by).await.map(Answer::Invitations),
             Asked::Revoke { id } => self.revoke(&by, &id).await.map(|()| Answer::Done {}),
             Asked::Rooms { after } => self.rooms(&by, after.as_deref()).await.map(Answer::Rooms),

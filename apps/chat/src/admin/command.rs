@@ -194,7 +194,7 @@ pub fn run(command: &AdminCommand) -> anyhow::Result<ExitStatus> {
             let Answer::Link(link) = answer else { return other(&answer) };
             printer.one(&link, |link| link.link.clone())?;
             printer.aside(&format!(
-                "it works once, until {}; give it to them yourself",
+                "it works once, until {}; give it to them yourself, behind the address of the chat",
                 print::time(link.expires_at)
             ));
         }
@@ -210,6 +210,9 @@ pub fn run(command: &AdminCommand) -> anyhow::Result<ExitStatus> {
             let Answer::Invited(invited) = answer else { return other(&answer) };
             printer.one(&invited, print::invited)?;
             printer.aside(&print::invitation(&invited.invitation));
+            if invited.addresses.is_empty() {
+                printer.aside("no server runs here: put the address of the chat in front of it");
+            }
             printer.aside("keep the link now: it is not shown again");
         }
         AdminAction::Revoke { id } => road.does(Asked::Revoke { id: id.clone() })?,

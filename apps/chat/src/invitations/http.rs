@@ -15,6 +15,7 @@ use super::{SECONDS_DEFAULT, SECONDS_MAX, USES_MAX};
 use crate::accounts::contract::Role;
 use crate::accounts::http::{Client, LoggedIn};
 use crate::accounts::now;
+use crate::admin::Admin;
 use crate::api::Json;
 use crate::app::App;
 use crate::id::{Digest, Secret, new_id};
@@ -50,8 +51,8 @@ async fn invite(
     Json(wanted): Json<Invite>,
 ) -> Result<Json<Invited>, Refused> {
     let who = who.with_account()?;
-    let invited = app.invite(&wanted, Some(&who.person.id), app.reach.addresses(&request)).await?;
-    Ok(Json(invited))
+    let addresses = app.reach.addresses(&request);
+    Admin::new(app).invite(&who.into(), &wanted, addresses).await.map(Json)
 }
 
 impl App {
@@ -117,11 +118,7 @@ async fn revoke(
     who: LoggedIn,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refused> {
-    who.at_least(Role::Moderator)?;
-    match app.store.revoke_invitation(&id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Refused::NotThere),
-    }
+    Admin::new(app).revoke(&who.into(), &id).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 #[derive(Serialize)]

@@ -140,7 +140,7 @@ async fn set_block(
     app.accounts.0.attempts.change(&who.person.id)?;
     match app.store.block(&who.person.id, &person, is_blocked).await? {
         Some(true) => {
-            app.accounts.tell(&who.person).await?;
+            app.accounts.tell(&who.person).await;
             Ok(StatusCode::NO_CONTENT)
         }
         Some(false) => Err(Refused::NotThere),

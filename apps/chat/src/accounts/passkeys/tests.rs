@@ -5,7 +5,7 @@ use super::*;
 use crate::accounts::contract::Role;
 
 /// An authenticator with one passkey, as a device or a password manager is one.
-struct Authenticator {
+pub(super) struct Authenticator {
     key: KeyPair,
     id: Vec<u8>,
     user: Value,
@@ -28,7 +28,7 @@ fn client_data(kind: &str, options: &Value, origin: &str) -> Vec<u8> {
 
 impl Authenticator {
     /// Makes a passkey: the authenticator, and what the page sends of it.
-    fn register(options: &Value, origin: &str) -> (Self, Value) {
+    pub(super) fn register(options: &Value, origin: &str) -> (Self, Value) {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let user = options["publicKey"]["user"]["id"].clone();
         let id = crate::id::new_id().into_bytes();
@@ -66,7 +66,7 @@ impl Authenticator {
     }
 
     /// Logs in.
-    fn log_in(&mut self, options: &Value, rp: &str, origin: &str) -> Value {
+    pub(super) fn log_in(&mut self, options: &Value, rp: &str, origin: &str) -> Value {
         self.uses += 1;
         let data = self.data(rp, USER_PRESENT_AND_VERIFIED);
         let client_data = client_data("webauthn.get", options, origin);
@@ -94,7 +94,7 @@ impl Authenticator {
     }
 }
 
-const ORIGIN: &str = "http://localhost:3000";
+pub(super) const ORIGIN: &str = "http://localhost:3000";
 
 fn here() -> Address {
     Address::of("localhost:3000", false).unwrap()

@@ -20,9 +20,13 @@ async fn a_session_that_is_used_lasts_on_and_one_that_is_not_ends() {
     let answer = ann.get("/api/me").await;
     assert_eq!(answer.set_cookie(), None);
     assert_eq!(answer.ok()["me"]["expires_at"], serde_json::json!(end));
-    // A day is gone: it lasts thirty again, and so does its cookie.
-    lasts(SESSION_LIFETIME - DAY - 1).await;
+    // A day is gone: it lasts thirty again, and so does its cookie; where none can be set it does not.
+    let end = lasts(SESSION_LIFETIME - DAY - 1).await;
     let before = ann.cookie();
+    assert!(ann.socket("/chat").await.is_some());
+    assert_eq!(ann.get("/api/sessions").await.set_cookie(), None);
+    let stored = house.app.accounts.session(&ann.cookie().unwrap()).await.unwrap().unwrap();
+    assert_eq!(stored.expires_at, end);
     let answer = ann.get("/").await;
     assert!(answer.set_cookie().unwrap().contains("Max-Age=2592000"));
     assert_eq!(ann.cookie(), before, "the secret stays");
@@ -34,6 +38,24 @@ async fn a_session_that_is_used_lasts_on_and_one_that_is_not_ends() {
     assert!(ann.socket("/chat").await.is_none());
     let touched = house.app.store.touch_session(&me.session, String::new(), Some(DAY)).await;
     assert_eq!(touched.unwrap(), None);
+}
+
+/// The end takes a moment on its way to the socket; what is said meanwhile is not for them any more.
+#[tokio::test]
+async fn what_is_said_after_the_end_of_a_session_reaches_none_of_its_sockets() {
+    let house = House::new().await;
+    let ann = house.account("Ann", Role::Member).await;
+    let id = ann.me().await.unwrap().person.id;
+    let mut socket = ann.socket("/chat").await.unwrap();
+    let io = house.server.server().of("/chat").unwrap();
+    io.join("room x");
+    io.to("room x").emit("message", "before").unwrap();
+    house.app.accounts.end_sessions(&id).await.unwrap();
+    for room in ["room x".to_owned(), format!("person {id}")] {
+        io.to(room).emit("message", "after").unwrap();
+    }
+    assert_eq!(socket.expect_event::<String>("message").await, "before");
+    socket.expect_end().await;
 }
 
 #[tokio::test]

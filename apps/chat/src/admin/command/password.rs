@@ -70,10 +70,11 @@ impl fmt::Debug for Password {
 /// What is typed on the terminal, which does not show it.
 fn hidden(prompt: &str) -> anyhow::Result<String> {
     let mut err = io::stderr();
-    err.write_all(prompt.as_bytes())?;
-    err.flush()?;
     let line = {
+        // First, so that nothing is shown of what is typed once it is asked for.
         let _silence = silence::Silence::begin().context("cannot hide what is typed")?;
+        err.write_all(prompt.as_bytes())?;
+        err.flush()?;
         typed(&mut io::stdin().lock())
     };
     // The end of the line was not shown either.

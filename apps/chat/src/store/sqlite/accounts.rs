@@ -210,25 +210,9 @@ impl AccountStore for Sqlite {
         Ok(row.as_ref().map(account).transpose()?)
     }
 
-    async fn make_reset(
-        &self,
-        person: &str,
-        code: Digest,
-        lifetime: i64,
-    ) -> Result<Option<i64>, StoreError> {
-        let person = person.to_owned();
-        self.write(move |within| Box::pin(changes::make_reset(within, person, code, lifetime)))
-            .await
-    }
-
     async fn change_looks(&self, person: &str, looks: NewLooks) -> Result<Changed, StoreError> {
         let person = person.to_owned();
         self.write(move |within| Box::pin(changes::looks(within, person, looks))).await
-    }
-
-    async fn set_role(&self, person: &str, role: Role) -> Result<Changed, StoreError> {
-        let person = person.to_owned();
-        self.write(move |within| Box::pin(changes::role(within, person, role))).await
     }
 
     async fn close_person(&self, person: &str) -> Result<Changed, StoreError> {
@@ -273,12 +257,28 @@ impl AccountStore for Sqlite {
         Ok(has_guests(&mut connection).await?)
     }
 
-    async fn set_guests(&self, is_on: bool) -> Result<Vec<String>, StoreError> {
-        self.write(move |within| Box::pin(changes::guests(within.connection, is_on))).await
-    }
-
     async fn forget_what_is_over(&self) -> Result<bool, StoreError> {
         self.write(move |within| Box::pin(sessions::forget(within.connection, within.at))).await
+    }
+}
+
+/// Steps of what [`administer`](crate::admin::store::AdminStore::administer) does, each by itself.
+#[cfg(test)]
+impl Sqlite {
+    pub(super) async fn make_reset(
+        &self,
+        person: &str,
+        code: Digest,
+        lifetime: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let person = person.to_owned();
+        self.write(move |within| Box::pin(changes::make_reset(within, person, code, lifetime)))
+            .await
+    }
+
+    pub(super) async fn set_role(&self, person: &str, role: Role) -> Result<Changed, StoreError> {
+        let person = person.to_owned();
+        self.write(move |within| Box::pin(changes::role(within, person, role))).await
     }
 }
 

@@ -248,6 +248,7 @@ async fn a_folder_has_one_store_at_a_time() {
     open(folder.path()).await.unwrap().close().await;
 }
 
+mod accounts;
 mod files;
 mod people;
 mod rooms;
