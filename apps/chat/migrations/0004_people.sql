@@ -93,7 +93,8 @@ ALTER TABLE rooms ADD COLUMN owner TEXT;         -- of people
 ALTER TABLE rooms ADD COLUMN capacity INTEGER;
 ALTER TABLE rooms ADD COLUMN is_passing INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rooms ADD COLUMN active_at INTEGER NOT NULL DEFAULT 0; -- of the newest message, or created_at
-ALTER TABLE rooms ADD COLUMN direct_key TEXT;    -- the sorted ids of the people of direct messages
+ALTER TABLE rooms ADD COLUMN direct_key TEXT;    -- of direct messages: the sorted ids of the people, a JSON array
+ALTER TABLE rooms ADD COLUMN folded TEXT NOT NULL DEFAULT ''; -- the title in small letters, for searching; filled at the start
 
 UPDATE rooms SET public_id = lower(hex(randomblob(8))), title = name,
     active_at = coalesce((SELECT at FROM messages WHERE id = last_message_id), created_at);

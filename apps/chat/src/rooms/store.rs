@@ -17,7 +17,7 @@ pub const ROOMS_PINNED_MAX: u32 = 50;
 /// The most people that are told of as members of a room.
 pub const MEMBERS_MAX: u32 = 1_000;
 /// The most people that a search tells of.
-pub const PEOPLE_MAX: u32 = 20;
+pub const PEOPLE_MAX: usize = 20;
 
 /// Runs in the writer, in stored order, after what was done is on disk or was refused; it must not block.
 pub type ActDone = Box<dyn FnOnce(Result<Acted, RoomError>) + Send>;

@@ -81,6 +81,7 @@ impl Sqlite {
         migrator().run(&mut connection).await?;
         room_names::bring_into_one_form(&mut connection).await?;
         rooms::make_first_room(&mut connection).await?;
+        rooms::fold_titles(&mut connection).await?;
         // So that nobody who copies the file alone has a database without tables.
         database.checkpoint(&mut connection).await;
         let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")

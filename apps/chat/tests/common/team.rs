@@ -1,7 +1,6 @@
 //! The chat in memory, and people with accounts who have it open.
 
 use std::collections::VecDeque;
-use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -27,6 +26,7 @@ use sockeye_chat::rooms::list as rooms;
 use sockeye_chat::store::sqlite::Sqlite;
 use sockeye_chat::store::{Store, StoreOptions};
 use sockeye_testing::{TestClient, TestServer};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -141,7 +141,7 @@ impl Somebody {
 
 impl Ear {
     pub(crate) fn new(mut socket: TestClient) -> Self {
-        socket.set_patience(PATIENCE);
+        socket.set_patience(PATIENCE / 4);
         Ear { socket, heard: VecDeque::new() }
     }
 
@@ -160,31 +160,30 @@ impl Ear {
 
     /// The next such event; what else comes is kept.
     pub(crate) async fn next<P: FromArgs>(&mut self, event: Event<P>) -> P {
-        let place = self.heard.iter().position(|heard| &*heard.name == event.name());
-        let heard = match place {
-            Some(place) => self.heard.remove(place).unwrap(),
-            None => loop {
-                let heard = self.socket.next_event().await.expect("it has not ended");
-                if &*heard.name == event.name() {
-                    break heard;
-                }
-                self.heard.push_back(heard);
-            },
-        };
-        P::from_args(heard.args.json(), heard.args.attachments()).unwrap()
+        self.until(event, |_| true).await
     }
 
-    /// The next such event with something in it.
-    pub(crate) async fn until<P: FromArgs + Debug>(
+    /// The next such event with something in it; what else comes is kept.
+    pub(crate) async fn until<P: FromArgs>(
         &mut self,
         event: Event<P>,
         mut is_it: impl FnMut(&P) -> bool,
     ) -> P {
+        let mut seen = 0;
         loop {
-            let heard = self.next(event).await;
-            if is_it(&heard) {
-                return heard;
+            while let Some(heard) = self.heard.get(seen) {
+                if &*heard.name == event.name() {
+                    let payload = P::from_args(heard.args.json(), heard.args.attachments());
+                    let payload = payload.unwrap();
+                    if is_it(&payload) {
+                        self.heard.remove(seen);
+                        return payload;
+                    }
+                }
+                seen += 1;
             }
+            let heard = self.socket.next_event().await.expect("it has not ended");
+            self.heard.push_back(heard);
         }
     }
 
@@ -241,10 +240,11 @@ pub(crate) fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
-/// A clock that stands still, also while the store's threads work, and goes on only by
-/// [`advance`](Still::advance).
+/// A clock that the test moves by [`advance`](Still::advance), also while the store's threads work. By itself it goes no
+/// faster than the real one: the connections in memory need a little time.
 pub(crate) struct Still {
     _held: mpsc::Sender<()>,
+    ticking: JoinHandle<()>,
 }
 
 impl Still {
@@ -253,10 +253,22 @@ impl Still {
         // While such a task is there, a paused clock does not go on by itself.
         drop(tokio::task::spawn_blocking(move || wait.recv().is_ok()));
         tokio::time::pause();
-        Still { _held: held }
+        let tick = Duration::from_millis(1);
+        let ticking = tokio::spawn(async move {
+            while tokio::task::spawn_blocking(move || std::thread::sleep(tick)).await.is_ok() {
+                tokio::time::advance(tick).await;
+            }
+        });
+        Still { _held: held, ticking }
     }
 
     pub(crate) async fn advance(&self, time: Duration) {
         tokio::time::advance(time).await;
+    }
+
+    /// The clock goes on as the real one.
+    pub(crate) fn resume(self) {
+        self.ticking.abort();
+        tokio::time::resume();
     }
 }

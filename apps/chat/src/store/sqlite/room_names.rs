@@ -43,13 +43,15 @@ async fn rename(
         .fetch_optional(&mut **transaction)
         .await?;
     let Some(other) = other else {
-        return sqlx::query("UPDATE rooms SET name = ?1, skeleton = ?2, title = ?1 WHERE id = ?3")
-            .bind(name.as_str())
-            .bind(name.skeleton().as_str())
-            .bind(id)
-            .execute(&mut **transaction)
-            .await
-            .map(drop);
+        return sqlx::query(
+            "UPDATE rooms SET name = ?1, skeleton = ?2, title = ?1, folded = '' WHERE id = ?3",
+        )
+        .bind(name.as_str())
+        .bind(name.skeleton().as_str())
+        .bind(id)
+        .execute(&mut **transaction)
+        .await
+        .map(drop);
     };
     let other: i64 = other.try_get("id")?;
     for statement in [

@@ -6,10 +6,12 @@ mod making;
 mod removal;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use serde::de::DeserializeOwned;
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::accounts::person;
 use super::{Sqlite, StoreError};
@@ -158,17 +160,24 @@ impl RoomStore for Sqlite {
     }
 
     async fn find_people(&self, by: &str, search: &str) -> Result<Vec<Person>, StoreError> {
-        let rows = sqlx::query(
+        let (search, reads) = (folded(search), self.database.reads());
+        let mut rows = sqlx::query(
             "SELECT id, role, name, colour, picture FROM people
-             WHERE role <> 'guest' AND closed_at IS NULL AND id <> ?1 AND name LIKE ?2 ESCAPE '\\'
-             ORDER BY name, id LIMIT ?3",
+             WHERE role <> 'guest' AND closed_at IS NULL AND id <> ?1 ORDER BY name, id",
         )
         .bind(by)
-        .bind(format!("{}%", list::escaped(search)))
-        .bind(PEOPLE_MAX)
-        .fetch_all(&self.database.reads())
-        .await?;
-        Ok(rows.iter().map(person).collect::<Result<_, _>>()?)
+        .fetch(&reads);
+        let mut found = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            let person = person(&row)?;
+            if folded(&person.name).starts_with(&search) {
+                found.push(person);
+            }
+            if found.len() == PEOPLE_MAX {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     async fn passing_rooms(&self) -> Result<Vec<StoredRoom>, StoreError> {
@@ -247,8 +256,8 @@ pub(super) async fn insert_room(
     at: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO rooms (public_id, name, skeleton, title, kind, maker, created_at, active_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO rooms (public_id, name, skeleton, title, folded, kind, maker, created_at, active_at)
+         VALUES (?1, ?2, ?3, ?4, ?8, ?5, ?6, ?7, ?7) ON CONFLICT (name) DO NOTHING",
     )
     .bind(new_id())
     .bind(new.name)
@@ -257,9 +266,32 @@ pub(super) async fn insert_room(
     .bind(kind_name(new.kind))
     .bind(new.maker)
     .bind(at)
+    .bind(folded(new.title))
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// A title as it is searched for: in small letters.
+fn folded(title: &str) -> String {
+    title.to_lowercase().nfc().collect()
+}
+
+/// Titles that were stored before they could be searched for in any case.
+pub(super) async fn fold_titles(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let rooms: Vec<(i64, String)> =
+        sqlx::query_as("SELECT id, title FROM rooms WHERE folded = '' AND title <> ''")
+            .fetch_all(&mut *connection)
+            .await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for (id, title) in rooms {
+        sqlx::query("UPDATE rooms SET folded = ?2 WHERE id = ?1")
+            .bind(id)
+            .bind(folded(&title))
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
 }
 
 /// The first room is always there, open and without an owner.

@@ -4,7 +4,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::making::{check_name, hidden_name, insert_member};
 use super::removal::unlink;
-use super::{kind_name, place, room_by_id, room_role_name};
+use super::{folded, kind_name, place, room_by_id, room_role_name};
 use crate::accounts::contract::Role;
 use crate::input::RoomName;
 use crate::names::Skeleton;
@@ -247,7 +247,8 @@ impl Here<'_> {
         sqlx::query(
             "UPDATE rooms SET title = ?2, description = coalesce(?3, description), kind = ?4, password = ?5,
                     capacity = ?6, is_passing = coalesce(?7, is_passing), name = ?8,
-                    skeleton = CASE WHEN ?9 THEN ?10 ELSE skeleton END
+                    skeleton = CASE WHEN ?9 THEN ?10 ELSE skeleton END,
+                    folded = ?11
              WHERE id = ?1",
         )
         .bind(self.row)
@@ -260,6 +261,7 @@ impl Here<'_> {
         .bind(name)
         .bind(is_renamed)
         .bind(look.as_ref().map(Skeleton::as_str))
+        .bind(folded(title))
         .execute(&mut *self.connection)
         .await?;
         if kind == room.kind {

@@ -2,9 +2,8 @@
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
-use unicode_normalization::UnicodeNormalization as _;
 
-use super::{room_columns, room_of, room_tables};
+use super::{folded, room_columns, room_of, room_tables};
 use crate::rooms::contract::{ListRooms, ROOMS_PAGE_MAX};
 use crate::rooms::store::{Listed, ROOMS_PINNED_MAX};
 
@@ -14,7 +13,7 @@ const PAGE: u32 = 50;
 /// Which rooms somebody may see: those that are public and can be named, and one's own.
 macro_rules! is_seen {
     () => {
-        "r.public_id <> '' AND r.title LIKE ?2 ESCAPE '\\' AND
+        "r.public_id <> '' AND r.folded LIKE ?2 ESCAPE '\\' AND
          ((r.kind IN ('open', 'password') AND r.skeleton IS NOT NULL)
           OR me.role IN ('member', 'moderator', 'owner'))"
     };
@@ -84,9 +83,9 @@ async fn pinned(
 }
 
 /// What is searched for, for `LIKE … ESCAPE '\'`, in the form that titles have.
-pub(super) fn escaped(search: &str) -> String {
+fn escaped(search: &str) -> String {
     let mut pattern = String::with_capacity(search.len());
-    for c in search.nfc() {
+    for c in folded(search).chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{kind_name, room_by_id, room_role_name};
+use super::{folded, kind_name, room_by_id, room_role_name};
 use crate::id::new_id;
 use crate::names::Skeleton;
 use crate::rooms::contract::RoomRole;
@@ -33,8 +33,8 @@ pub(super) async fn create(within: Within<'_>, new: NewRoom) -> Outcome<RoomOf> 
     };
     let row: i64 = sqlx::query_scalar(
         "INSERT INTO rooms (public_id, name, skeleton, title, description, kind, password, owner, maker,
-                            capacity, is_passing, created_at, active_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12) RETURNING id",
+                            capacity, is_passing, created_at, active_at, folded)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING id",
     )
     .bind(&id)
     .bind(name)
@@ -48,6 +48,7 @@ pub(super) async fn create(within: Within<'_>, new: NewRoom) -> Outcome<RoomOf> 
     .bind(new.capacity)
     .bind(new.is_passing)
     .bind(at)
+    .bind(folded(new.title.as_str()))
     .fetch_one(&mut *connection)
     .await?;
     insert_member(connection, row, &new.owner, Some(RoomRole::Owner), at).await?;

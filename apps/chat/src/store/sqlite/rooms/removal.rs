@@ -33,7 +33,7 @@ pub(super) async fn unlink(
 ) -> Result<Vec<String>, sqlx::Error> {
     known.rooms.remove(&room.name);
     sqlx::query(
-        "UPDATE rooms SET public_id = '', name = ?2, skeleton = NULL, title = '', description = '', kind = 'invited',
+        "UPDATE rooms SET public_id = '', name = ?2, skeleton = NULL, title = '', folded = '', description = '', kind = 'invited',
                 password = NULL, owner = NULL, is_passing = 0, direct_key = NULL, last_message_id = NULL
          WHERE id = ?1",
     )
