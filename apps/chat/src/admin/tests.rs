@@ -9,8 +9,10 @@ use tempfile::TempDir;
 use tower_service::Service as _;
 
 use super::*;
+use crate::accounts::contract::{ME, PERSON};
 use crate::accounts::store::{NewPerson, NewSession};
 use crate::api;
+use crate::api::tests::House;
 use crate::app::tests::app;
 use crate::id::new_id;
 use crate::input::Nickname;
@@ -333,4 +335,48 @@ async fn what_is_asked_wrongly_is_said_and_haste_is_slowed() {
     assert_eq!(slowed.0, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(slowed.1["error"]["code"], "too_fast");
     assert!(asked >= 60, "{asked}");
+}
+
+/// Pages that are open hear of it, or are closed, at once.
+#[tokio::test]
+async fn what_is_done_reaches_those_who_are_connected() {
+    let house = House::new().await;
+    let olga = house.account("Olga", Role::Owner).await;
+    let ben = house.account("Ben", Role::Member).await;
+    let eve = house.guest("Eve").await;
+    let id = ben.me().await.unwrap().person.id;
+    let mut bens = ben.socket("/chat").await.unwrap();
+    let mut list = ben.socket("/rooms").await.unwrap();
+    let mut eves = eve.socket("/chat").await.unwrap();
+
+    let row = olga.put(&format!("/api/admin/people/{id}"), &json!({ "role": "moderator" })).await;
+    assert_eq!(row.ok()["person"]["role"], "moderator");
+    for socket in [&mut bens, &mut list, &mut eves] {
+        assert_eq!(socket.expect_event(PERSON).await.role, Role::Moderator);
+    }
+    assert_eq!(bens.expect_event(ME).await.person.role, Role::Moderator);
+    assert_eq!(list.expect_event(ME).await.person.role, Role::Moderator);
+
+    // A room that Ben is in, and everybody sees.
+    let file = house.data.path().join(FILE_NAME);
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(ROOM).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let io = house.app.accounts.io().unwrap();
+    io.of("/chat").unwrap().to(format!("person {id}")).join("room room-id");
+    io.of("/rooms").unwrap().join("public");
+    // Moderators do it.
+    ben.delete("/api/admin/rooms/room-id").await.ok();
+    let removed = bens.expect_event(REMOVED).await;
+    assert_eq!((&*removed.room, removed.reason), ("room-id", RemovedReason::Gone));
+    assert_eq!(list.expect_event(ROOMS).await.removed, ["room-id"]);
+
+    olga.post(&format!("/api/admin/people/{id}/end-sessions"), &Value::Null).await.ok();
+    bens.expect_end().await;
+    list.expect_end().await;
+    let id = eve.me().await.unwrap().person.id;
+    olga.post(&format!("/api/admin/people/{id}/close"), &Value::Null).await.ok();
+    eves.expect_end().await;
+    assert_eq!((ben.me().await, eve.me().await), (None, None));
 }

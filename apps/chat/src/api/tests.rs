@@ -27,7 +27,7 @@ pub(crate) struct House {
     pub(crate) app: App,
     pub(crate) server: TestServer,
     addresses: AtomicU8,
-    _data: TempDir,
+    pub(crate) data: TempDir,
 }
 
 /// Somebody's browser, at an address of its own.
@@ -72,7 +72,7 @@ impl House {
         let sockets = server.clone().into_service();
         let router = site.router().route_service("/socket.io/", sockets);
         let server = TestServer::with_service(server, router);
-        House { app, server, addresses: AtomicU8::new(1), _data: data }
+        House { app, server, addresses: AtomicU8::new(1), data }
     }
 
     /// Nobody, at a new address.
