@@ -1,11 +1,12 @@
-//! How much may come from one address, so that no stranger takes the disk or the list of rooms
+//! How much may come from one address and from one person, so that nobody takes the disk or the list of rooms
 //! from everybody else.
 //!
-//! Each address has a few buckets (GCRA: a bucket is the moment at which it is full again), which
+//! Each address and each person has a few buckets (GCRA: a bucket is the moment at which it is full again), which
 //! are emptied by what it does and fill at a fixed rate.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(Option<IpAddr>);
 
-/// What every address may do. 0 is no limit.
+/// What every address may do, and every person, from however many addresses. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quotas {
     /// Messages a second; ten seconds' worth at once.
@@ -36,8 +37,12 @@ pub struct Quotas {
 
 /// What a message takes on disk besides its text, about.
 pub const MESSAGE_OVERHEAD_BYTES: usize = 200;
-/// The most addresses remembered. Beyond that those are forgotten that have used the least.
+/// The most addresses remembered, and the most people. Beyond that those are forgotten that have used the least.
 const ORIGINS_MAX: usize = 50_000;
+/// Wrong passwords of rooms by one person: five at once, then one in ten seconds.
+const GUESSES_OF_PERSON: Rate = Rate { amount: 6, per: Duration::from_secs(60), at_once: 5 };
+/// The same by all who come from one address: twenty at once, then one in three seconds.
+const GUESSES_OF_ORIGIN: Rate = Rate { amount: 20, per: Duration::from_secs(60), at_once: 20 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -50,13 +55,11 @@ const BYTES_AT_ONCE_MIN: u64 = 32 * 1024;
 pub struct Exceeded {
     /// What there was too much of.
     pub what: Limit,
-    /// The option of `sockeye serve` that sets the limit.
-    pub option: Option<&'static str>,
     /// When it may be tried again.
     pub retry_after: Duration,
 }
 
-/// What an address has a share of.
+/// What an address or a person has a share of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// Messages, bytes or entries in a short time.
@@ -67,17 +70,39 @@ pub enum Limit {
     Day,
 }
 
-/// What each address has used.
+/// What each address and each person has used.
 #[derive(Debug)]
 pub struct Usage {
     quotas: Quotas,
-    origins: Mutex<HashMap<Origin, Buckets>>,
-    reached: [AtomicU64; OPTIONS.len()],
+    reached: Reached,
+    shares: Mutex<Shares>,
 }
 
-/// The options that set the limits.
-const OPTIONS: [&str; 5] =
-    ["messages-per-second", "kib-per-second", "mib-per-day", "rooms-per-hour", "joins-per-second"];
+#[derive(Debug, Default)]
+struct Shares {
+    origins: HashMap<Origin, Buckets>,
+    people: HashMap<Box<str>, Buckets>,
+}
+
+/// How often each of the [`Quotas`] was reached.
+#[derive(Debug, Default)]
+struct Reached {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    day: AtomicU64,
+    rooms: AtomicU64,
+    joins: AtomicU64,
+}
+
+impl Reached {
+    /// Counts a refusal.
+    fn count<T>(reached: &AtomicU64, taken: Result<T, Exceeded>) -> Result<T, Exceeded> {
+        if taken.is_err() {
+            reached.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Buckets {
@@ -86,6 +111,7 @@ struct Buckets {
     day: Bucket,
     rooms: Bucket,
     joins: Bucket,
+    guesses: Bucket,
 }
 
 /// When it is full again; `None`: it is full.
@@ -98,8 +124,6 @@ struct Rate {
     amount: u64,
     per: Duration,
     at_once: u64,
-    /// Which option sets it.
-    option: &'static str,
 }
 
 impl Default for Quotas {
@@ -117,49 +141,47 @@ impl Default for Quotas {
 impl Quotas {
     fn messages(&self) -> Rate {
         let amount = u64::from(self.messages_per_second);
-        Rate { amount, per: SECOND, at_once: amount * 10, option: OPTIONS[0] }
+        Rate { amount, per: SECOND, at_once: amount * 10 }
     }
 
     fn bytes(&self) -> Rate {
         let amount = self.bytes_per_second;
-        let at_once = amount.saturating_mul(16).max(BYTES_AT_ONCE_MIN);
-        Rate { amount, per: SECOND, at_once, option: OPTIONS[1] }
+        Rate { amount, per: SECOND, at_once: amount.saturating_mul(16).max(BYTES_AT_ONCE_MIN) }
     }
 
     fn day(&self) -> Rate {
         let amount = self.bytes_per_day;
-        Rate { amount, per: DAY, at_once: amount.max(BYTES_AT_ONCE_MIN), option: OPTIONS[2] }
+        Rate { amount, per: DAY, at_once: amount.max(BYTES_AT_ONCE_MIN) }
     }
 
     fn rooms(&self) -> Rate {
         let amount = u64::from(self.rooms_per_hour);
-        Rate { amount, per: HOUR, at_once: (amount / 3).max(1), option: OPTIONS[3] }
+        Rate { amount, per: HOUR, at_once: (amount / 3).max(1) }
     }
 
     fn joins(&self) -> Rate {
         let amount = u64::from(self.joins_per_second);
-        Rate { amount, per: SECOND, at_once: amount * 20, option: OPTIONS[4] }
+        Rate { amount, per: SECOND, at_once: amount * 20 }
     }
 }
 
 impl Usage {
     /// Nothing used yet.
     pub fn new(quotas: Quotas) -> Self {
-        Usage { quotas, origins: Mutex::default(), reached: Default::default() }
+        Usage { quotas, reached: Reached::default(), shares: Mutex::default() }
     }
 
     /// Each limit: the option of `sockeye serve` that sets it, its value there, and how often it was reached.
-    pub fn limits(&self) -> [(&'static str, u64, u64); OPTIONS.len()] {
-        let quotas = &self.quotas;
-        let values = [
-            quotas.messages_per_second.into(),
-            quotas.bytes_per_second / 1024,
-            quotas.bytes_per_day / (1024 * 1024),
-            quotas.rooms_per_hour.into(),
-            quotas.joins_per_second.into(),
-        ];
-        let reached = |n: usize| self.reached[n].load(Ordering::Relaxed);
-        std::array::from_fn(|n| (OPTIONS[n], values[n], reached(n)))
+    pub fn limits(&self) -> [(&'static str, u64, u64); 5] {
+        let Usage { quotas, reached, .. } = self;
+        let times = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        [
+            ("messages-per-second", quotas.messages_per_second.into(), times(&reached.messages)),
+            ("kib-per-second", quotas.bytes_per_second / 1024, times(&reached.bytes)),
+            ("mib-per-day", quotas.bytes_per_day / (1024 * 1024), times(&reached.day)),
+            ("rooms-per-hour", quotas.rooms_per_hour.into(), times(&reached.rooms)),
+            ("joins-per-second", quotas.joins_per_second.into(), times(&reached.joins)),
+        ]
     }
 
     /// Somebody wants to enter a room.
@@ -168,7 +190,8 @@ impl Usage {
     /// Too often.
     pub fn join(&self, origin: Origin) -> Result<(), Exceeded> {
         self.using(origin, |buckets, now| {
-            buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate)
+            let taken = buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate);
+            Reached::count(&self.reached.joins, taken)
         })
     }
 
@@ -178,45 +201,114 @@ impl Usage {
     /// Too many messages, bytes or rooms; then nothing is counted.
     pub fn message(&self, origin: Origin, bytes: usize, is_new_room: bool) -> Result<(), Exceeded> {
         let bytes = (bytes + MESSAGE_OVERHEAD_BYTES) as u64;
+        let (quotas, reached) = (self.quotas, &self.reached);
         self.using(origin, |buckets, now| {
             let mut after = *buckets;
             if is_new_room {
-                after.rooms.take(self.quotas.rooms(), 1, now, Limit::Rooms)?;
+                let taken = after.rooms.take(quotas.rooms(), 1, now, Limit::Rooms);
+                Reached::count(&reached.rooms, taken)?;
             }
-            after.day.take(self.quotas.day(), bytes, now, Limit::Day)?;
-            after.messages.take(self.quotas.messages(), 1, now, Limit::Rate)?;
-            after.bytes.take(self.quotas.bytes(), bytes, now, Limit::Rate)?;
+            after.say(&quotas, reached, bytes, now)?;
             *buckets = after;
             Ok(())
         })
     }
 
-    /// Counts a limit that was reached.
-    fn counted(&self, taken: Result<(), Exceeded>) -> Result<(), Exceeded> {
-        if let Err(Exceeded { option: Some(option), .. }) = taken
-            && let Some(n) = OPTIONS.iter().position(|known| *known == option)
-        {
-            self.reached[n].fetch_add(1, Ordering::Relaxed);
-        }
-        taken
+    /// Somebody who is logged in wants to say so many bytes.
+    ///
+    /// # Errors
+    /// Too many messages or bytes of this person or from this address; then nothing is counted.
+    pub fn say(&self, person: &str, origin: Origin, bytes: usize) -> Result<(), Exceeded> {
+        let bytes = (bytes + MESSAGE_OVERHEAD_BYTES) as u64;
+        self.using_both(person, origin, |buckets, _, now| {
+            buckets.say(&self.quotas, &self.reached, bytes, now)
+        })
     }
 
-    fn using(
+    /// Somebody who is logged in wants to enter a room, or to ask for the list.
+    ///
+    /// # Errors
+    /// Too often; then nothing is counted.
+    pub fn enter(&self, person: &str, origin: Origin) -> Result<(), Exceeded> {
+        self.using_both(person, origin, |buckets, _, now| {
+            let taken = buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate);
+            Reached::count(&self.reached.joins, taken)
+        })
+    }
+
+    /// Somebody who is logged in wants to make a room.
+    ///
+    /// # Errors
+    /// Too many; then nothing is counted.
+    pub fn make(&self, person: &str, origin: Origin) -> Result<(), Exceeded> {
+        self.using_both(person, origin, |buckets, _, now| {
+            let taken = buckets.rooms.take(self.quotas.rooms(), 1, now, Limit::Rooms);
+            Reached::count(&self.reached.rooms, taken)
+        })
+    }
+
+    /// Somebody gives the password of a room. Counted before it is known whether it is right, so that guesses at the
+    /// same time count too; a right one is [given back](Usage::guessed_right).
+    ///
+    /// # Errors
+    /// Too many wrong ones; then nothing is counted.
+    pub fn guess(&self, person: &str, origin: Origin) -> Result<(), Exceeded> {
+        self.using_both(person, origin, |buckets, rate, now| {
+            buckets.guesses.take(rate, 1, now, Limit::Rate)
+        })
+    }
+
+    /// The password was right.
+    pub fn guessed_right(&self, person: &str, origin: Origin) {
+        let _: Result<(), Exceeded> = self.using_both(person, origin, |buckets, rate, _| {
+            buckets.guesses.give(rate, 1);
+            Ok(())
+        });
+    }
+
+    fn using<T>(&self, origin: Origin, take: impl FnOnce(&mut Buckets, Instant) -> T) -> T {
+        let now = Instant::now();
+        take(self.shares.lock().of_origin(origin, now), now)
+    }
+
+    /// Takes from the shares of both, or from none. It is told how fast guesses fill up.
+    fn using_both(
         &self,
+        person: &str,
         origin: Origin,
-        take: impl FnOnce(&mut Buckets, Instant) -> Result<(), Exceeded>,
+        take: impl Fn(&mut Buckets, Rate, Instant) -> Result<(), Exceeded>,
     ) -> Result<(), Exceeded> {
         let now = Instant::now();
-        let mut origins = self.origins.lock();
-        if origins.len() >= ORIGINS_MAX && !origins.contains_key(&origin) {
-            forget(&mut origins, now);
+        let mut shares = self.shares.lock();
+        let mut of_origin = *shares.of_origin(origin, now);
+        take(&mut of_origin, GUESSES_OF_ORIGIN, now)?;
+        take(shares.of_person(person, now), GUESSES_OF_PERSON, now)?;
+        *shares.of_origin(origin, now) = of_origin;
+        Ok(())
+    }
+}
+
+impl Shares {
+    fn of_origin(&mut self, origin: Origin, now: Instant) -> &mut Buckets {
+        if self.origins.len() >= ORIGINS_MAX && !self.origins.contains_key(&origin) {
+            forget(&mut self.origins, now);
         }
-        self.counted(take(origins.entry(origin).or_default(), now))
+        self.origins.entry(origin).or_default()
+    }
+
+    fn of_person(&mut self, person: &str, now: Instant) -> &mut Buckets {
+        if !self.people.contains_key(person) {
+            if self.people.len() >= ORIGINS_MAX {
+                forget(&mut self.people, now);
+            }
+            self.people.insert(person.into(), Buckets::default());
+        }
+        self.people.get_mut(person).expect("it was put there")
     }
 }
 
 /// Forgets whoever has used nothing of late, and at least a quarter: those who have used the least.
-fn forget(origins: &mut HashMap<Origin, Buckets>, now: Instant) {
+fn forget<K: Eq + Hash>(origins: &mut HashMap<K, Buckets>, now: Instant) {
     origins.retain(|_, buckets| buckets.full_at() > now);
     let kept_max = ORIGINS_MAX / 4 * 3;
     if origins.len() > kept_max {
@@ -228,10 +320,29 @@ fn forget(origins: &mut HashMap<Origin, Buckets>, now: Instant) {
 }
 
 impl Buckets {
+    /// Takes all of it or nothing.
+    fn say(
+        &mut self,
+        quotas: &Quotas,
+        reached: &Reached,
+        bytes: u64,
+        now: Instant,
+    ) -> Result<(), Exceeded> {
+        let mut after = *self;
+        let taken = after.day.take(quotas.day(), bytes, now, Limit::Day);
+        Reached::count(&reached.day, taken)?;
+        let taken = after.messages.take(quotas.messages(), 1, now, Limit::Rate);
+        Reached::count(&reached.messages, taken)?;
+        let taken = after.bytes.take(quotas.bytes(), bytes, now, Limit::Rate);
+        Reached::count(&reached.bytes, taken)?;
+        *self = after;
+        Ok(())
+    }
+
     /// When nothing of what was used counts any more.
     fn full_at(&self) -> Instant {
-        let Buckets { messages, bytes, day, rooms, joins } = self;
-        let all = [messages, bytes, day, rooms, joins];
+        let Buckets { messages, bytes, day, rooms, joins, guesses } = self;
+        let all = [messages, bytes, day, rooms, joins, guesses];
         all.into_iter().filter_map(|bucket| bucket.0).max().unwrap_or_else(Instant::now)
     }
 }
@@ -246,11 +357,16 @@ impl Bucket {
         let debt = full_at - now;
         let debt_max = fills_in(rate.at_once);
         if debt > debt_max {
-            let (option, retry_after) = (Some(rate.option), debt - debt_max);
-            return Err(Exceeded { what, option, retry_after });
+            return Err(Exceeded { what, retry_after: debt - debt_max });
         }
         self.0 = Some(full_at);
         Ok(())
+    }
+
+    /// Gives back what was taken.
+    fn give(&mut self, rate: Rate, amount: u64) {
+        let filled_in = rate.per.mul_f64(amount as f64 / rate.amount as f64);
+        self.0 = self.0.and_then(|full_at| full_at.checked_sub(filled_in));
     }
 }
 
@@ -408,11 +524,50 @@ mod tests {
             let stranger = Origin::of(Some(IpAddr::V4((0x0A00_0000 + n).into())));
             usage.message(stranger, 1, false).unwrap();
         }
-        assert!(usage.origins.lock().len() <= ORIGINS_MAX);
+        assert!(usage.shares.lock().origins.len() <= ORIGINS_MAX);
         usage.message(busy, 1, false).unwrap_err();
         tokio::time::advance(2 * DAY).await;
-        forget(&mut usage.origins.lock(), Instant::now());
-        assert!(usage.origins.lock().is_empty());
+        forget(&mut usage.shares.lock().origins, Instant::now());
+        assert!(usage.shares.lock().origins.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_has_one_share_from_all_addresses() {
+        let usage = Usage::new(Quotas::default());
+        let mut address = 0;
+        let mut anywhere = || {
+            address += 1;
+            Origin::of(Some(IpAddr::V4((0x0A00_0000 + address).into())))
+        };
+        assert_eq!(taken(5_000, || usage.say("ada", anywhere(), 1)).0, 2_000);
+        usage.say("bob", anywhere(), 1).expect("somebody else's share is full");
+        assert_eq!(taken(100, || usage.make("ada", anywhere())).0, 20);
+        assert_eq!(taken(2_000, || usage.enter("ada", anywhere())).0, 1_000);
+        let here = origin("192.0.2.1");
+        usage.say("ada", here, 1).unwrap_err();
+        assert_eq!(taken(5_000, || usage.say("bob", here, 1)).0, 1_999);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_passwords_cost_and_right_ones_do_not() {
+        let usage = Usage::new(Quotas::default());
+        let here = origin("192.0.2.1");
+        for _ in 0..100 {
+            usage.guess("ada", here).unwrap();
+            usage.guessed_right("ada", here);
+        }
+        let (n, exceeded) = taken(100, || usage.guess("ada", here));
+        assert_eq!((n, exceeded.retry_after), (5, Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(taken(100, || usage.guess("ada", here)).0, 1);
+        // Whoever is always somebody else is still at the same address.
+        let mut guest = 0;
+        let guesses = taken(100, || {
+            guest += 1;
+            usage.guess(&format!("guest {guest}"), here)
+        });
+        assert!((14..=18).contains(&guesses.0), "{}", guesses.0);
+        usage.guess("bob", origin("192.0.2.2")).unwrap();
     }
 
     #[test]
