@@ -114,8 +114,7 @@ impl<K: Eq + Hash> Shares<K> {
         let after = before.map_or(now, |before| before.max(now)) + rate.every;
         let (debt, debt_max) = (after - now, rate.every * rate.at_once);
         if debt > debt_max {
-            let retry_after = debt - debt_max;
-            return Err(Exceeded { what: Limit::Rate, option: None, retry_after });
+            return Err(Exceeded { what: Limit::Rate, retry_after: debt - debt_max });
         }
         if before.is_none() && whole_at.len() >= KEYS_MAX {
             forget(&mut whole_at, now);
