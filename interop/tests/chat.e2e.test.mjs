@@ -11,7 +11,8 @@ import { until } from "./support/waiting.mjs";
 let browser;
 let chat;
 before(async () => {
-  [browser, chat] = await Promise.all([launch(), Chat.start()]);
+  browser = await launch();
+  chat = await Chat.start();
   await chat.setUp();
 });
 after(async () => {
@@ -85,7 +86,7 @@ describe("a room", () => {
     await joon.leave();
     await until("미나 alone", async () => /^1명/.test(await mina.page.locator("main header p").innerText()));
     await mina.page.clock.fastForward(16_000);
-    await mina.sees("준 님이 다녀가셨습니다");
+    await mina.sees("준 님이 퇴장하셨습니다");
   });
 
   test("shows what somebody typed as text, never as a page", async (t) => {
@@ -268,7 +269,7 @@ describe("a busy room", () => {
     }
     for (const answer of await Promise.all(stored)) assert.ok(answer.id, JSON.stringify(answer));
     const end = performance.now();
-    await mina.page.getByText(`word ${count - 1}.`, { exact: true }).waitFor({ timeout: 15_000 });
+    await mina.page.locator("#messages").getByText(`word ${count - 1}.`, { exact: true }).waitFor({ timeout: 15_000 });
     t.diagnostic(`caught up after ${Math.round(performance.now() - end)} ms`);
     const isAtEndNow = () => mina.page.locator("#messages").evaluate((log) =>
       log.scrollHeight - log.scrollTop - log.clientHeight < 60);

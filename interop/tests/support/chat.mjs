@@ -15,7 +15,7 @@ export const PASSWORD = "a long password";
 export const KOREAN = /[가-힣]/;
 
 /** What the server is started with unless a test says otherwise: its tests make more rooms than people do. */
-const DEFAULTS = { "--trusted-proxy": "127.0.0.1", "--rooms-per-hour": "0" };
+const DEFAULTS = { "--trusted-proxies": "127.0.0.1", "--rooms-per-hour": "0" };
 
 /** `sockeye serve` with a data folder of its own, which outlives restarts. */
 export class Chat {
@@ -25,12 +25,17 @@ export class Chat {
   #lines = [];
 
   /** `args` are further arguments of the server. */
-  static async start(...args) {
+  static start(...args) {
+    const defaults = Object.entries(DEFAULTS).filter(([option]) => !args.includes(option)).flat();
+    return Chat.startAsItComes(...defaults, ...args);
+  }
+
+  /** The same with nothing but these arguments, as somebody starts it who has just found it. */
+  static async startAsItComes(...args) {
     const chat = new Chat();
     chat.scheme = args.some((arg) => arg.startsWith("--tls")) ? "https" : "http";
     chat.data = await mkdtemp(path.join(os.tmpdir(), "sockeye-chat-"));
-    const defaults = Object.entries(DEFAULTS).filter(([option]) => !args.includes(option)).flat();
-    chat.args = ["--data", chat.data, ...defaults, ...args];
+    chat.args = ["--data", chat.data, ...args];
     chat.server = await Program.start("sockeye", ["serve", "--port", "0", ...chat.args]);
     chat.port = chat.server.port;
     return chat;
