@@ -76,7 +76,7 @@ const tell = (name, value, unit, budget) => {
 
 const chat = await Chat.start(
   "--host", "127.0.0.1", "--trusted-proxies", "127.0.0.1",
-  "--rooms-per-hour", "0", "--messages-per-second", "0", "--bytes-per-second", "0", "--bytes-per-day", "0",
+  "--rooms-per-hour", "0", "--messages-per-second", "0", "--kib-per-second", "0", "--mib-per-day", "0",
 );
 try {
   const settled = () => new Promise((resolve) => setTimeout(resolve, 3_000));

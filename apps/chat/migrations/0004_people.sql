@@ -102,6 +102,9 @@ UPDATE rooms SET public_id = lower(hex(randomblob(8))), title = name,
 CREATE UNIQUE INDEX rooms_by_public_id ON rooms (public_id) WHERE public_id <> '';
 CREATE UNIQUE INDEX rooms_by_direct_key ON rooms (direct_key) WHERE direct_key IS NOT NULL;
 CREATE INDEX rooms_by_activity ON rooms (active_at DESC, id DESC);
+CREATE INDEX rooms_by_owner ON rooms (owner) WHERE owner IS NOT NULL;
+-- What is left of rooms that are gone has no id until it is deleted.
+CREATE INDEX rooms_that_are_gone ON rooms (id) WHERE public_id = '';
 
 -- Who belongs to a room, and who may not come in.
 CREATE TABLE members (

@@ -4,6 +4,8 @@
 //! from a page of this server, by the browser's word (`Sec-Fetch-Site`, or `Origin` where it says none). Nothing is
 //! cached. A refused request is answered 4xx with `{ "error": Refusal }`.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request, State};
@@ -12,6 +14,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::contract::Refusal;
@@ -21,6 +24,9 @@ use crate::{accounts, admin};
 
 /// The most bytes of a body.
 pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A body in JSON.
 #[derive(Debug)]
@@ -67,7 +73,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
-        let body = to_bytes(request.into_body(), BODY_BYTES_MAX).await;
+        let body = timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BODY_BYTES_MAX)).await;
+        let body = body.map_err(|_| Refused::BodyLate)?;
         let body = body.map_err(|_| {
             let problem = format!("the body is longer than {BODY_BYTES_MAX} bytes, or broke off");
             Refused::BadRequest(problem)
@@ -127,6 +134,7 @@ fn status(refused: &Refused) -> StatusCode {
         Refused::TooFast(_) | Refused::TooManyRooms(_) | Refused::QuotaUsed(_) => {
             StatusCode::TOO_MANY_REQUESTS
         }
+        Refused::BodyLate => StatusCode::REQUEST_TIMEOUT,
         Refused::Storage => StatusCode::SERVICE_UNAVAILABLE,
         Refused::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::BAD_REQUEST,

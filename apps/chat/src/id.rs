@@ -13,9 +13,15 @@ const ID_BYTES: usize = 12;
 /// The most characters of a secret that is looked at.
 const SECRET_CHARS_MAX: usize = 64;
 
-/// A new id: 16 characters of `A-Z a-z 0-9 - _`.
+/// A new id: 16 characters of `A-Z a-z 0-9 - _`. The first one is not `-`: ids are given to commands, which would take
+/// it for an option.
 pub fn new_id() -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(random::<ID_BYTES>())
+    loop {
+        let id = BASE64_URL_SAFE_NO_PAD.encode(random::<ID_BYTES>());
+        if !id.starts_with('-') {
+            return id;
+        }
+    }
 }
 
 /// What whoever holds it may do something by: in a cookie, or behind the `#` of a link.
@@ -94,6 +100,8 @@ mod tests {
         assert_ne!(one.digest(), other.digest());
         assert_eq!(new_id().len(), 16);
         assert_ne!(new_id(), new_id());
+        // One in 64 would.
+        assert!((0..2_000).all(|_| !new_id().starts_with('-')));
         assert!(!format!("{one:?}").contains(one.as_str()));
     }
 

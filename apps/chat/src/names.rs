@@ -133,8 +133,21 @@ fn emoji_length(text: &str) -> usize {
 /// Whether it is one emoji and nothing else, a flag of two letters among them.
 pub(crate) fn is_emoji(text: &str) -> bool {
     let is_letter = |c: char| matches!(c, '\u{1F1E6}'..='\u{1F1FF}');
-    let is_flag = text.chars().count() == 2 && text.chars().all(is_letter);
-    !text.is_empty() && (is_flag || emoji_length(text) == text.len())
+    if text.chars().any(is_letter) {
+        // Two of them are a flag; one is half of it, and joins with whatever comes after it.
+        return text.chars().count() == 2 && text.chars().all(is_letter);
+    }
+    !text.is_empty() && emoji_length(text) == text.len()
+}
+
+/// Whether a text of several lines keeps to itself: no controls but ends of lines and tabs, and no marks that turn the
+/// direction of what stands around it (UAX #9, §2.1 to §2.5).
+pub(crate) fn is_tidy(text: &str) -> bool {
+    text.chars().all(|c| match c {
+        '\n' | '\t' => true,
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => false,
+        c => !c.is_control(),
+    })
 }
 
 fn element_length(text: &str) -> usize {

@@ -50,6 +50,8 @@ pub(crate) enum Refused {
     TooManyOpen,
     #[error("a description has at most {DESCRIPTION_CHARS_MAX} characters")]
     DescriptionLong,
+    #[error("the description has a character that is not allowed")]
+    DescriptionCharacter,
     #[error("direct messages are between 2 and {DIRECT_PEOPLE_MAX} people")]
     DirectRange,
     #[error("the name is not the one used to join")]
@@ -84,6 +86,8 @@ pub(crate) enum Refused {
     NotThere,
     #[error("{0}")]
     BadRequest(String),
+    #[error("the body did not come in time")]
+    BodyLate,
     #[error("somebody has this name, or one that looks the same")]
     NameTaken,
     #[error("the password has fewer than {PASSWORD_CHARS_MIN} characters")]
@@ -141,6 +145,7 @@ impl Refused {
             Refused::TooManyPinned => "too_many_pinned",
             Refused::TooManyOpen => "too_many_open",
             Refused::DescriptionLong => "description_too_long",
+            Refused::DescriptionCharacter => "description_character",
             Refused::DirectRange => "direct_range",
             Refused::NameMismatch => "name_mismatch",
             Refused::NameLookalike => "name_lookalike",
@@ -156,7 +161,7 @@ impl Refused {
             Refused::Unauthorized => "unauthorized",
             Refused::Forbidden | Refused::OtherSite => "forbidden",
             Refused::NotThere => "gone",
-            Refused::BadRequest(_) => "bad_request",
+            Refused::BadRequest(_) | Refused::BodyLate => "bad_request",
             Refused::NameTaken => "name_taken",
             Refused::PasswordShort => "password_short",
             Refused::PasswordLong => "password_long",

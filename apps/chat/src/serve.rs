@@ -33,7 +33,7 @@ use crate::notes::handlers as notes;
 use crate::notes::people::People;
 use crate::quota::Usage;
 use crate::rooms::list as rooms;
-use crate::site::Site;
+use crate::site::{Site, secure};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreOptions};
 use crate::tls;
@@ -205,7 +205,7 @@ fn publishing(site: &Arc<Site>, sockets: SocketService, keys: FileKeys) -> Route
     let is_there = async move |State((site, keys)): State<(Arc<Site>, FileKeys)>,
                                request: Request,
                                next: Next| {
-        if keys.is_empty().await { site.missing() } else { next.run(request).await }
+        if keys.is_empty().await { secure(site.missing()).await } else { next.run(request).await }
     };
     Router::new()
         .route_service(PATH, sockets.clone())

@@ -3,17 +3,24 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::team::{Ear, Somebody, Team, id, new_room, of_json};
 use serde_json::json;
 use sockeye_chat::accounts::contract::Role;
 use sockeye_chat::contract::FIRST_ROOM;
+use sockeye_chat::conversation::OPEN_MAX;
 use sockeye_chat::messages::contract::{MESSAGE, SAY, Say};
+use sockeye_chat::notes::contract::{JOIN, Join};
+use sockeye_chat::quota::Quotas;
 use sockeye_chat::rooms::contract::{
     CAPACITY_MAX, CHANGE, CLOSE, CREATE, ChangeRoom, CreateRoom, DELETE, DIRECT, Direct, HAND_OVER,
-    KEEP, KeepRoom, LEAVE, MEMBERS, MUTE, MuteMember, OPEN, OneInRoom, OpenRoom, PEOPLE, PROMOTE,
-    Promote, REMOVE, REMOVED, ROOM, RemoveMember, Removed, RemovedReason, Room, RoomKind, RoomRole,
-    UNBAN,
+    KEEP, KeepRoom, LEAVE, MEMBERS, MEMBERSHIP, MUTE, MuteMember, OPEN, OneInRoom, OpenRoom,
+    PEOPLE, PROMOTE, Promote, REMOVE, REMOVED, ROOM, ROOMS, RemoveMember, Removed, RemovedReason,
+    Room, RoomKind, RoomRole, UNBAN,
 };
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 async fn with_password(ear: &mut Ear, room: &str, password: &str) -> Result<(), String> {
@@ -337,6 +344,15 @@ async fn a_room_is_for_so_many_people_and_not_connections() {
     third.open(&room.id).await.unwrap();
     let none = ChangeRoom { capacity: Some(0), ..change(&room) };
     assert_eq!(ada.ask(CHANGE, &none).await.unwrap().capacity, None);
+    // Those of the notes' chat are people too.
+    let four = ChangeRoom { capacity: Some(4), ..change(&room) };
+    ada.ask(CHANGE, &four).await.unwrap();
+    let join = |name: &str| Join { room: "Two".into(), name: name.into(), sender: None };
+    let (mut note, mut over) = (team.notes().await, team.notes().await);
+    note.ask(JOIN, &join("note")).await.unwrap();
+    assert_eq!(over.ask(JOIN, &join("over")).await.unwrap_err(), "full");
+    let (_, mut fifth) = team.join("Fifth").await;
+    assert_eq!(fifth.open(&room.id).await.unwrap_err(), "full");
     let one = ChangeRoom { capacity: Some(1), ..change(&room) };
     assert_eq!(ada.ask(CHANGE, &one).await.unwrap_err(), "capacity_range");
     team.stop().await;
@@ -393,4 +409,95 @@ async fn direct_messages_are_found_again() {
         "guest_owns_nothing"
     );
     team.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_looks_after_the_server_removes_any_room() {
+    let data = TempDir::new().unwrap();
+    let team = Team::new(data.path()).await;
+    let (_, mut ada) = team.join("Ada").await;
+    let room = ada.create("Hidden", RoomKind::Invited).await;
+    let first = ada.open(FIRST_ROOM).await.unwrap().room;
+    ada.open(&room.id).await.unwrap();
+    for n in 0..5 {
+        ada.say(&room.id, &n.to_string()).await.unwrap();
+    }
+    let io = team.server.server().io();
+    assert!(team.app.rooms.remove(&team.app, &io, &room.id).await.unwrap());
+    assert_eq!(ada.next(REMOVED).await.reason, RemovedReason::Gone);
+    assert_eq!(ada.open(&room.id).await.unwrap_err(), "gone");
+    assert!(!team.app.rooms.remove(&team.app, &io, &room.id).await.unwrap());
+    assert!(!team.app.rooms.remove(&team.app, &io, &first.id).await.unwrap());
+    while team.app.store.sweep().await.unwrap() {}
+    assert!(team.app.store.newest(&room.id).await.unwrap().0.is_empty());
+    team.stop().await;
+}
+
+/// Whoever is invited sees the room at once.
+#[tokio::test]
+async fn an_invitation_shows_the_room() {
+    let data = TempDir::new().unwrap();
+    let team = Team::new(data.path()).await;
+    let (_, mut ada) = team.join("Ada").await;
+    let (bob_, mut bob) = team.join("Bob").await;
+    let mut bobs = team.rooms(&bob_).await;
+    let room = ada.create("Hidden", RoomKind::Invited).await;
+    sql(data.path(), "INSERT INTO members (room, person, role, joined_at)
+         SELECT r.id, p.id, 'member', 0 FROM rooms r, people p WHERE r.title = 'Hidden' AND p.name = 'Bob'").await;
+    let io = team.server.server().io();
+    team.app.rooms.joined(&team.app, &io, &room.id, bob_.id()).await.unwrap();
+    assert_eq!(bobs.next(MEMBERSHIP).await.role, Some(RoomRole::Member));
+    bobs.until(ROOMS, |it| it.changed.iter().any(|it| it.id == room.id)).await;
+    bob.open(&room.id).await.unwrap();
+    team.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_blocked_writes_nothing() {
+    let data = TempDir::new().unwrap();
+    let team = Team::new(data.path()).await;
+    let (_, mut ada) = team.join("Ada").await;
+    let (bob_, mut bob) = team.join("Bob").await;
+    let direct = Direct { people: vec![bob_.id().to_owned()] };
+    let room = ada.ask(DIRECT, &direct).await.unwrap();
+    ada.open(&room.id).await.unwrap();
+    bob.open(&room.id).await.unwrap();
+    ada.say(&room.id, "1").await.unwrap();
+    sql(
+        data.path(),
+        "INSERT INTO blocks (person, blocked) SELECT b.id, a.id FROM people a, people b
+         WHERE a.name = 'Ada' AND b.name = 'Bob'",
+    )
+    .await;
+    assert_eq!(ada.say(&room.id, "2").await.unwrap_err(), "gone");
+    assert_eq!(ada.ask(DIRECT, &direct).await.unwrap_err(), "gone");
+    bob.say(&room.id, "3").await.expect("whoever blocks may write");
+    team.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_rooms_open() {
+    let data = TempDir::new().unwrap();
+    let quotas = Quotas { rooms_per_hour: 0, ..Quotas::default() };
+    let team = Team::with(data.path(), quotas).await;
+    let (_, mut ada) = team.join("Ada").await;
+    let first = ada.open(FIRST_ROOM).await.unwrap().room;
+    for n in 1..OPEN_MAX {
+        let room = ada.create(&format!("Room {n}"), RoomKind::Open).await;
+        ada.open(&room.id).await.unwrap();
+    }
+    let room = ada.create("One more", RoomKind::Open).await;
+    assert_eq!(ada.open(&room.id).await.unwrap_err(), "too_many_open");
+    ada.open(&first.id).await.expect("it is open already");
+    ada.ask(CLOSE, &id(&first.id)).await.unwrap();
+    ada.open(&room.id).await.unwrap();
+    team.stop().await;
+}
+
+/// What another part of the program writes.
+async fn sql(data: &Path, statement: &'static str) {
+    let options = SqliteConnectOptions::new().filename(data.join("chat.db"));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query(statement).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
 }

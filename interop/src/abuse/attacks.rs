@@ -225,7 +225,7 @@ pub(crate) const ATTACKS: [Attack; 13] = [
     },
     Attack {
         name: "chat flood",
-        about: "one client makes rooms and writes; the room of others stays on the list",
+        about: "one client makes rooms and writes; newcomers find the room of others",
         target: Target::Chat,
         kind: Kind::ChatFlood { seconds: 6 },
         peak_mb_max: 48,

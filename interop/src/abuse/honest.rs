@@ -93,7 +93,7 @@ fn talk_on(server: SocketAddr, talk: Talk, stop: &AtomicBool) -> Result<Vec<Dura
 
 /// Twice a second somebody new comes, who wants one answer.
 fn come(server: SocketAddr, talk: Talk, stop: &AtomicBool) -> Result<Vec<Duration>> {
-    let path = if talk == Talk::Chat { "/api/rooms" } else { POLLING };
+    let path = if talk == Talk::Chat { "/healthz" } else { POLLING };
     let mut delays = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let begun = Instant::now();

@@ -29,6 +29,21 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
     Ok(found)
 }
 
+/// The Rust files of a package by their paths in it, with what is in them.
+pub(super) fn files_of(workspace: &Workspace, package: &str) -> Result<Vec<(PathBuf, String)>> {
+    let mut packages = workspace.metadata().packages.iter();
+    let package = packages.find(|it| it.name.as_str() == package).context("no such package")?;
+    let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
+    let mut files = Vec::new();
+    collect(folder.as_std_path(), &mut files)?;
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let shown = path.strip_prefix(folder).map(Path::to_path_buf).unwrap_or(path);
+        Ok((shown, text))
+    };
+    files.into_iter().map(read).collect()
+}
+
 /// The Rust files in a folder and below it, without what was built or installed there.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {

@@ -7,6 +7,7 @@
 //! | sans-IO crates neither depend on nor mention a clock, thread, socket, runtime or random source | [`sans_io`] |
 //! | modules of `net` and `engine` that lie side by side use each other one way only | [`modules`] |
 //! | a `use` line names the items of one module | [`imports`] |
+//! | of the chat, only its stores speak SQL | [`stores`] |
 //! | every crate forbids unsafe code | [`unsafe_code`] |
 //! | what is published has its facts, a README and both licences | [`packages`] |
 //! | the tables of features name those there are | [`features`] |
@@ -23,6 +24,7 @@ mod modules;
 mod packages;
 mod sans_io;
 mod source;
+mod stores;
 mod toolchain;
 mod unsafe_code;
 
@@ -59,6 +61,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     violations.extend(sans_io::check(workspace)?);
     violations.extend(modules::check(workspace)?);
     violations.extend(imports::check(workspace)?);
+    violations.extend(stores::check(workspace)?);
     violations.extend(unsafe_code::check(workspace)?);
     violations.extend(packages::check(workspace)?);
     violations.extend(features::check(workspace)?);

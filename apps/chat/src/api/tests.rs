@@ -233,7 +233,7 @@ async fn pages_of_other_sites_change_nothing() {
             let request =
                 headers.iter().fold(request, |request, (name, value)| request.header(name, value));
             let answer = Answer { response: request.json("x").await };
-            let is_let_through = answer.refused() != (403, "forbidden".to_owned());
+            let is_let_through = answer.response.status != 403 || answer.refused().1 != "forbidden";
             assert_eq!(is_let_through, is_own, "{method} {path} {headers:?} {answer:?}");
         }
     }
@@ -284,6 +284,16 @@ async fn what_cannot_be_read_is_told_and_nothing_is_kept_by_anybody() {
         assert_eq!(answer.response.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(answer.response.header("content-type"), Some("application/json"), "{path}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let request = Request::new(axum::body::Body::from_stream(never));
+    let before = tokio::time::Instant::now();
+    let refused = Json::<Value>::from_request(request, &()).await.unwrap_err();
+    assert_eq!(before.elapsed(), BODY_TIMEOUT);
+    assert_eq!(refused.into_response().status(), StatusCode::REQUEST_TIMEOUT);
 }
 
 /// Nobody, somebody whose session is over, a guest, a member, a moderator and an owner ask for everything, for what

@@ -14,6 +14,8 @@
 use serde::{Deserialize, Serialize};
 use sockeye::Event;
 
+use crate::contract::FIRST_ROOM;
+
 /// Enter a room, leaving the one before. Answered with the newest messages of the room, at most
 /// [`HISTORY_MESSAGES_MAX`] and [`HISTORY_BYTES_MAX`], in the order they were stored.
 ///
@@ -37,8 +39,9 @@ pub const HISTORY_MESSAGES_MAX: u32 = 100;
 /// The most bytes of message text in the answer to [`JOIN`]; older messages beyond it are left out.
 pub const HISTORY_BYTES_MAX: usize = 256 * 1024;
 
-/// Who wants to enter which room.
+/// Who wants to enter which room. A nickname alone enters the first room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Joining")]
 pub struct Join {
     /// The room's name.
     pub room: String,
@@ -49,6 +52,28 @@ pub struct Join {
     /// sender's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
+}
+
+/// What is sent as a [`Join`].
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Joining {
+    Name(String),
+    Join {
+        room: String,
+        name: String,
+        #[serde(default)]
+        sender: Option<String>,
+    },
+}
+
+impl From<Joining> for Join {
+    fn from(joining: Joining) -> Self {
+        match joining {
+            Joining::Name(name) => Join { room: FIRST_ROOM.to_owned(), name, sender: None },
+            Joining::Join { room, name, sender } => Join { room, name, sender },
+        }
+    }
 }
 
 /// A message on its way to the server.

@@ -209,7 +209,7 @@ pub(crate) fn follow(app: &App, io: &Io, from: &str, to: Option<&str>) {
         let Some(member) = seat.move_to(from, to.as_ref()) else { continue };
         app.people.exit(&member.room, &member.name);
         let is_along = to.as_ref().is_some_and(|to| {
-            let entered = app.people.enter(to, &member.name, seat.origin);
+            let entered = app.people.enter(to, &member.name);
             entered.inspect_err(|_| drop(seat.replace(Place::Outside))).is_ok()
         });
         socket.leave(from);
@@ -249,13 +249,25 @@ impl App {
         if let Some(before) = seat.replace(Place::Outside) {
             self.exit(socket, &before).await;
         }
+        let room = match &member.room_id {
+            Some(id) => self.store.room(id, "").await?.map(|of| of.room),
+            None => None,
+        };
         if !seat.take(&member) {
             return Err(Refused::Gone);
         }
         // In the room before the history is read, so that no message falls in between.
-        if self.people.enter(&member.room, &member.name, seat.origin).is_err() {
+        let enter = || {
+            let entered = self.people.enter(&member.room, &member.name);
+            entered.map_err(|_| Refused::NameLookalike)
+        };
+        let entered = match &room {
+            Some(room) => self.rooms.admit(self, &socket.io(), room, enter),
+            None => enter(),
+        };
+        if let Err(refused) = entered {
             seat.replace(Place::Outside);
-            return Err(Refused::NameLookalike);
+            return Err(refused);
         }
         socket.join(member.room.as_str());
         settle(socket.to(member.room.as_str()).emit(JOINED, &self.presence(&member)));

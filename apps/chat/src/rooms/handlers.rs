@@ -1,5 +1,6 @@
 //! What people do with rooms in `/chat`: make them, come in, look away, leave, and change them.
 
+use std::slice;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -12,7 +13,7 @@ use super::contract::{
     self, CAPACITY_MAX, CAPACITY_MIN, ChangeRoom, CreateRoom, DESCRIPTION_CHARS_MAX,
     DIRECT_PEOPLE_MAX, Direct, KeepRoom, Membership, OpenRoom, Room, RoomId, RoomKind,
 };
-use super::live::{membership_of, present};
+use super::live::membership_of;
 use super::moderation;
 use super::store::{
     Act, ActDone, Acted, Actor, Changes, Deed, NewRoom, RoomError, RoomOf, StoredRoom,
@@ -23,6 +24,7 @@ use crate::app::App;
 use crate::conversation::{OPEN_MAX, Open, room_key};
 use crate::input::RoomName;
 use crate::messages::contract::Message;
+use crate::names;
 use crate::notes::handlers as notes;
 use crate::presence::handlers::here;
 use crate::refusal::{Refused, Reply};
@@ -246,7 +248,7 @@ impl Asking {
             notes::follow(&self.app, &io, title.as_str(), None);
         }
         self.app.rooms.made(&self.app, &io, &made.room);
-        self.joined(&made, &[self.caller.id.clone()]);
+        self.joined(&made, slice::from_ref(&self.caller.id));
         Ok(self.shown(&made.room))
     }
 
@@ -337,7 +339,9 @@ impl Asking {
     async fn enter(&self, found: &RoomOf, verified: Option<String>) -> Result<Acted, Refused> {
         let id = found.room.id.clone();
         // Nobody becomes a member of a room that is full; it is asked again at the door.
-        check_room(&self.io(), &found.room, &self.caller)?;
+        if !is_there(&self.io(), &found.room, &self.caller.id) {
+            self.app.rooms.check_room(&self.app, &self.io(), &found.room)?;
+        }
         let (app, io, socket) = (self.app.clone(), self.io(), self.socket.clone());
         let (caller, open) = (Arc::clone(&self.caller), Arc::clone(&self.open));
         let entered = self.queue(id.clone(), Deed::Enter { verified }, move |acted| {
@@ -424,7 +428,10 @@ impl Asking {
         let password = self.hash(asked.password).await?;
         let acted = self.act(asked.room, Deed::Change(Changes { password, ..changes })).await?;
         self.app.rooms.made(&self.app, &self.io(), &acted.after.room);
-        Ok(self.shown(&acted.after.room))
+        let shown = self.shown(&acted.after.room);
+        // Moderators of the server change rooms that they do not read.
+        let reads = matches!(acted.after.access(), Access::Member(_) | Access::MayEnter);
+        Ok(if reads { shown } else { Room { last: None, ..shown } })
     }
 
     async fn hash(&self, password: Option<String>) -> Result<Option<String>, Refused> {
@@ -437,15 +444,12 @@ impl Asking {
     }
 }
 
-/// Whether there is room for this person.
-fn check_room(io: &Io, room: &StoredRoom, caller: &Caller) -> Result<(), Refused> {
-    let Some(capacity) = room.capacity else { return Ok(()) };
-    let present_before = io.presence(room_key(&room.id)).get(&caller.id).now_or_never();
-    let is_there = present_before.flatten().is_some();
-    if is_there || present(io, &room.id) < capacity { Ok(()) } else { Err(Refused::RoomFull) }
+/// Whether somebody is in the room already, perhaps on another device.
+fn is_there(io: &Io, room: &StoredRoom, person: &str) -> bool {
+    io.presence(room_key(&room.id)).get(person).now_or_never().flatten().is_some()
 }
 
-/// Lets somebody in who may come in: as one, so that no more do than the room is for.
+/// Lets somebody in who may come in, unless the room is full.
 fn sit(
     app: &App,
     socket: &Socket,
@@ -454,29 +458,26 @@ fn sit(
     room: &StoredRoom,
 ) -> Result<(), Refused> {
     let (io, key) = (socket.io(), room_key(&room.id));
-    let _door = app.rooms.door.lock();
-    check_room(&io, room, caller)?;
-    // In the room first: from then on it hears the differences.
-    socket.join(&*key);
-    match io.presence(&*key).join(socket, &*caller.id, &here(&caller.person())) {
-        Ok(()) => {
-            open.add(&room.id);
-            Ok(())
-        }
-        Err(error) => {
+    let enter = || {
+        // In the room first: from then on it hears the differences.
+        socket.join(&*key);
+        let present = io.presence(&*key).join(socket, &*caller.id, &here(&caller.person()));
+        present.map(|()| open.add(&room.id)).map_err(|error| {
             socket.leave(&*key);
             tracing::debug!(%error, "not present");
-            Err(match error {
+            match error {
                 PresenceError::Limit { .. } => Refused::RoomFull,
                 _ => Refused::Gone,
-            })
-        }
-    }
+            }
+        })
+    };
+    if is_there(&io, room, &caller.id) { enter() } else { app.rooms.admit(app, &io, room, enter) }
 }
 
 fn check_description(description: &str) -> Result<(), Refused> {
     match description.chars().nth(DESCRIPTION_CHARS_MAX) {
         Some(_) => Err(Refused::DescriptionLong),
+        None if !names::is_tidy(description) => Err(Refused::DescriptionCharacter),
         None => Ok(()),
     }
 }

@@ -21,7 +21,8 @@ use super::store::{Acted, Deed, Place, StoredRoom};
 use crate::app::App;
 use crate::conversation::{self, Open, person_key, room_key};
 use crate::notes::handlers as notes;
-use crate::refusal::settle;
+use crate::refusal::{Refused, settle};
+use crate::store::StoreError;
 
 /// How long changes of the list are gathered.
 const GATHERED_FOR: Duration = Duration::from_millis(100);
@@ -34,7 +35,7 @@ pub struct Rooms {
     changes: Mutex<Changes>,
     pub(super) passing: Mutex<Passing>,
     /// Held while somebody comes in: nobody else does between the count and the entry.
-    pub(super) door: Mutex<()>,
+    door: Mutex<()>,
 }
 
 /// What is to be told of the list.
@@ -72,6 +73,61 @@ impl Rooms {
             last: room.last.clone(),
             created_at: room.created_at,
             active_at: room.active_at,
+        }
+    }
+
+    /// Removes a room of any kind but the first, whoever owns it: for those who look after the server. Whether there
+    /// was one.
+    ///
+    /// # Errors
+    /// Nothing could be stored.
+    pub async fn remove(&self, app: &App, io: &Io, room: &str) -> Result<bool, StoreError> {
+        let Some((room, members)) = app.store.remove_room(room).await? else { return Ok(false) };
+        self.tell_gone(app, io, &room, &members);
+        self.sweep(app);
+        Ok(true)
+    }
+
+    /// Somebody has become a member of a room by other means than coming in, such as an invitation: they are told, and
+    /// see it on their list.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn joined(
+        &self,
+        app: &App,
+        io: &Io,
+        room: &str,
+        person: &str,
+    ) -> Result<(), StoreError> {
+        if let Some(of) = app.store.room(room, person).await? {
+            self.tell_membership(io, person, &membership_of(room, of.place.as_ref()));
+            self.changed(app, io, room);
+        }
+        Ok(())
+    }
+
+    /// Asks whether there is room for one more, and lets them in, as one: nobody else comes in meanwhile.
+    ///
+    /// # Errors
+    /// The room is full, or what `enter` says.
+    pub(crate) fn admit<T>(
+        &self,
+        app: &App,
+        io: &Io,
+        room: &StoredRoom,
+        enter: impl FnOnce() -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        let _door = self.door.lock();
+        self.check_room(app, io, room)?;
+        enter()
+    }
+
+    /// Whether there is room for one more.
+    pub(super) fn check_room(&self, app: &App, io: &Io, room: &StoredRoom) -> Result<(), Refused> {
+        match room.capacity {
+            Some(capacity) if self.people(app, io, room) >= capacity => Err(Refused::RoomFull),
+            _ => Ok(()),
         }
     }
 

@@ -72,6 +72,11 @@ impl Program {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it is running")
+    }
+
     /// The next line on standard output.
     pub(crate) async fn said(&mut self) -> String {
         let line = timeout(PATIENCE, self.output.next_line()).await.expect("it says something");
@@ -93,6 +98,19 @@ impl Program {
     pub(crate) async fn stop(mut self) {
         self.signal("TERM").await;
         assert_eq!(self.ended().await.code(), Some(0));
+    }
+
+    /// The log from here to its end, which is that of the program.
+    pub(crate) async fn rest_of_the_log(&mut self) -> String {
+        let rest = async {
+            let mut rest = String::new();
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                rest.push_str(&line);
+                rest.push('\n');
+            }
+            rest
+        };
+        timeout(PATIENCE, rest).await.expect("it ends")
     }
 
     /// Reads the log up to the next line with this in it.

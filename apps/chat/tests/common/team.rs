@@ -120,6 +120,11 @@ impl Team {
         self.connect(who, rooms::PATH).await
     }
 
+    /// A client of the notes' chat, which has no session.
+    pub(crate) async fn notes(&self) -> Ear {
+        Ear::new(self.server.connect().await)
+    }
+
     async fn connect(&self, who: &Somebody, namespace: &str) -> Ear {
         let client = self.server.client().namespace(namespace).cookie(COOKIE, &who.secret);
         Ear::new(client.connect().await.unwrap())

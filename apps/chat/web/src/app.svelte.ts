@@ -1,7 +1,7 @@
-import { http } from "./http.ts";
 import { Connection, openSockets } from "./connection.svelte.ts";
 import type { Boot, Me, Person } from "./contract.ts";
 import type { ToastItem } from "./design/Toast.svelte";
+import { http } from "./http.ts";
 import { sayRefusal } from "./i18n.ts";
 import { Conversations } from "./messages/conversations.svelte.ts";
 import { Drafts } from "./messages/drafts.svelte.ts";

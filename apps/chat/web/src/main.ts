@@ -2,9 +2,9 @@ import { mount } from "svelte";
 
 import App from "./App.svelte";
 import { readBoot } from "./boot.ts";
+import "./design/app.css";
 import { markKeys } from "./design/focus.ts";
 import { language } from "./i18n.ts";
-import "./design/app.css";
 
 document.documentElement.lang = language;
 markKeys();

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
 
 use super::{Attacked, Stage, staying};
 use crate::honest;
@@ -52,13 +51,11 @@ pub(super) fn flood(stage: &Stage, seconds: u64) -> Result<Attacked> {
     ensure!(megabytes <= DISK_MB_MAX, "{reached}; {DISK_MB_MAX} MB are allowed");
     ensure!(made <= ROOMS_MAX, "{reached}; {ROOMS_MAX} rooms are allowed");
 
-    let mut stream = wire::open(stage.server, Source(88), Reads::Yes)?;
-    let listed = wire::request(&mut stream, "GET", "/api/rooms", "")?;
-    let listed: Value = serde_json::from_str(&listed.body)?;
-    let names = listed.as_array().into_iter().flatten().map(|room| &room["name"]);
-    ensure!(
-        names.into_iter().any(|name| name == honest::ROOM),
-        "{reached}; the honest room is off the list"
-    );
+    let mut newcomer = SocketIo::open(stage.server, Source(88), Reads::Yes)?;
+    newcomer.connect("", "")?;
+    let join = format!(r#"["join",{{"room":"{}","name":"newcomer"}}]"#, honest::ROOM);
+    let history = newcomer.ask("", &join)?;
+    let is_there = history[0].as_array().is_some_and(|said| !said.is_empty());
+    ensure!(is_there, "{reached}; the honest room is not there for newcomers: {history}");
     Ok(staying(reached, client))
 }

@@ -166,9 +166,8 @@ async fn guests_are_out_when_they_are_shut_off() {
     let mut list = guest.socket("/rooms").await.unwrap();
     let mut notes = house.server.connect().await;
     let mut anns = ann.socket("/chat").await.unwrap();
-    let admin = Admin::new(house.app.clone());
-    let set = |has_guests| admin.set(Actor::CommandLine, Settings { has_guests });
-    set(false).await.unwrap();
+    let settings = Settings { has_guests: false };
+    Admin::new(house.app.clone()).set(Actor::CommandLine, settings).await.unwrap();
     socket.expect_end().await;
     list.expect_end().await;
     notes.expect_end().await;
@@ -179,7 +178,8 @@ async fn guests_are_out_when_they_are_shut_off() {
     assert_eq!(answer.refused(), (403, "guests_off".to_owned()));
     assert_eq!(ann.get("/api/me").await.ok()["has_guests"], json!(false));
     assert!(!house.app.store.has_guests().await.unwrap());
-    set(true).await.unwrap();
+    let settings = Settings { has_guests: true };
+    Admin::new(house.app.clone()).set(Actor::CommandLine, settings).await.unwrap();
     house.guest("Gast").await;
 }
 
@@ -269,15 +269,15 @@ async fn a_reset_works_once_and_only_the_newest_one() {
     let ann = house.account("Ann", Role::Member).await;
     let id = ann.me().await.unwrap().person.id;
     let admin = Admin::new(house.app.clone());
-    let make = |id: &str| admin.reset(Actor::CommandLine, id.to_owned());
-    let (older, newer) = (make(&id).await.unwrap().code, make(&id).await.unwrap().code);
+    let reset = async |id: &str| admin.reset(Actor::CommandLine, id.to_owned()).await;
+    let (older, newer) = (reset(&id).await.unwrap().code, reset(&id).await.unwrap().code);
     let browser = house.browser();
-    let reset = |code: &str, password: &str| json!({ "code": code, "password": password });
-    let answer = browser.post("/api/reset", &reset(&older, "battery staple")).await;
+    let given = |code: &str, password: &str| json!({ "code": code, "password": password });
+    let answer = browser.post("/api/reset", &given(&older, "battery staple")).await;
     assert_eq!(answer.refused(), (404, "gone".to_owned()));
-    let answer = browser.post("/api/reset", &reset(&newer, "short")).await;
+    let answer = browser.post("/api/reset", &given(&newer, "short")).await;
     assert_eq!(refused(&answer), "password_short");
-    let (one, other) = (reset(&newer, "battery staple"), reset(&newer, "horse battery"));
+    let (one, other) = (given(&newer, "battery staple"), given(&newer, "horse battery"));
     let (one, other) =
         tokio::join!(browser.post("/api/reset", &one), browser.post("/api/reset", &other));
     let mut told = [one.response.status, other.response.status];
@@ -286,7 +286,7 @@ async fn a_reset_works_once_and_only_the_newest_one() {
     assert_eq!(ann.me().await, None);
     assert_eq!(browser.me().await.unwrap().person.id, id);
     let guest = house.guest("Gast").await.me().await.unwrap().person.id;
-    assert!(make(&guest).await.is_err(), "guests have no password");
+    assert!(reset(&guest).await.is_err(), "guests have no password");
 }
 
 #[tokio::test]
@@ -375,8 +375,8 @@ async fn whoever_is_blocked_is_known_to_oneself_alone() {
     ann.put(&path, &Value::Null).await.ok();
     ann.put(&path, &Value::Null).await.ok();
     let me = socket.expect_event(super::super::contract::ME).await;
-    assert_eq!(me.blocked, [&*bens]);
-    assert_eq!(ann.me().await.unwrap().blocked, [&*bens]);
+    assert_eq!(me.blocked, [bens.clone()]);
+    assert_eq!(ann.me().await.unwrap().blocked, [bens.clone()]);
     assert_eq!(ben.me().await.unwrap().blocked, [""; 0]);
     let store = &house.app.store;
     assert!(store.is_blocked(&anns, &bens).await.unwrap());
@@ -405,7 +405,7 @@ async fn the_page_knows_who_is_logged_in() {
     assert_eq!((&boot["is_local"], &boot["has_passkeys"]), (&json!(true), &json!(true)));
     let at = async |host: &str| {
         let response = ann.inner.get("/api/me").header("host", host).await;
-        serde_json::from_str::<Value>(response.text()).unwrap()["has_passkeys"].clone()
+        serde_json::from_str::<Value>(&response.text()).unwrap()["has_passkeys"].clone()
     };
     assert_eq!(at("127.0.0.1:3000").await, json!(false), "passkeys want a name");
     assert_eq!(at("chat.example").await, json!(false), "and TLS");

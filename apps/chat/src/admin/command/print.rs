@@ -205,7 +205,7 @@ mod tests {
         let print = |is_json| {
             let mut out = Vec::new();
             let mut printer = Printer::new(&mut out, is_json);
-            printer.all(&[row.clone()], person_row).unwrap();
+            printer.all(std::slice::from_ref(&row), person_row).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::accounts::contract::Me;
-use crate::admin::Actor;
+use crate::admin::{Actor, Admin};
 use crate::api::tests::{Browser, House, PASSWORD};
 
 async fn invite(browser: &Browser, wanted: Value) -> Invited {
@@ -64,7 +64,7 @@ async fn a_guest_becomes_the_account_and_stays_who_they_are() {
     let me: Me = guest.post("/api/signup", &sign_up(&code, "Anna")).await.read();
     assert_eq!(me.person.id, before.person.id);
     assert_eq!((me.person.role, &*me.person.name), (Role::Member, "Anna"));
-    while socket.next_event().await.is_some() {}
+    socket.expect_end().await;
     let person = others.expect_event(crate::accounts::contract::PERSON).await;
     assert_eq!(person, me.person);
     guest.inner.set_cookie("sockeye", &secret);
@@ -86,13 +86,12 @@ async fn an_invitation_ends_with_its_time_its_maker_and_their_powers() {
     let Invited { code: plain, .. } = invite(&maker, json!({ "role": "member" })).await;
     assert!(look(&nobody, &code).await.is_some());
     let admin = Admin::new(house.app.clone());
-    let make = |role| admin.change_role(Actor::CommandLine, id.clone(), role);
-    make(Role::Member).await.unwrap();
+    admin.change_role(Actor::CommandLine, id.clone(), Role::Member).await.unwrap();
     assert_eq!(look(&nobody, &code).await, None);
     assert_eq!(look(&nobody, &plain).await, None);
     let answer = nobody.post("/api/signup", &sign_up(&plain, "Ann")).await;
     assert_eq!(answer.refused(), (404, "invitation_over".to_owned()));
-    make(Role::Moderator).await.unwrap();
+    admin.change_role(Actor::CommandLine, id.clone(), Role::Moderator).await.unwrap();
     assert!(look(&nobody, &code).await.is_some());
     house.app.accounts.close(&id).await.unwrap();
     assert_eq!(look(&nobody, &code).await, None);
@@ -152,7 +151,7 @@ async fn links_lead_to_where_others_reach_the_server() {
         let owner = house.account("Olga", Role::Owner).await;
         let request = owner.inner.post("/api/invitations").header("host", host);
         let response = request.json(&json!({ "role": "member" })).await;
-        let invited: Invited = serde_json::from_str(response.text()).unwrap();
+        let invited: Invited = serde_json::from_str(&response.text()).unwrap();
         assert_eq!(invited.addresses, expected, "{options} {host}");
         assert!(
             invited.qr.starts_with("<svg ") && invited.qr.ends_with("</svg>"),

@@ -90,7 +90,7 @@ impl AdminStore for Sqlite {
 
     async fn people_called(&self, id_or_name: &str) -> Result<Vec<Person>, StoreError> {
         let mut connection = self.database.reads().acquire().await?;
-        Ok(lists::find_people(&mut connection, id_or_name).await?)
+        Ok(lists::people_called(&mut connection, id_or_name).await?)
     }
 
     async fn room_rows(

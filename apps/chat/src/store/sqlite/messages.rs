@@ -40,7 +40,7 @@ impl MessageStore for Sqlite {
             "SELECT m.id, r.public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at
              FROM rooms r JOIN messages m ON m.room_id = r.id
              LEFT JOIN people p ON p.id = m.person
-             WHERE r.public_id = ?1 ORDER BY m.id DESC LIMIT ?2",
+             WHERE r.public_id = ?1 AND r.public_id <> '' ORDER BY m.id DESC LIMIT ?2",
         )
         .bind(room)
         .bind(HISTORY_MESSAGES_MAX + 1)

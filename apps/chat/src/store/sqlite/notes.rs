@@ -96,14 +96,13 @@ async fn store(within: Within<'_>, post: Post) -> Result<Result<Said, StoreError
             title: name,
             kind: RoomKind::Open,
             maker: Some(&maker),
-            ..NewRoomRow::default()
         };
         insert_room(connection, &room, at).await?;
         known.rooms.insert(name.to_owned());
     }
     let room = match &post.room_id {
         Some(id) => sqlx::query(
-            "SELECT id, public_id, name FROM rooms WHERE public_id = ?1 AND kind = 'open'",
+            "SELECT id, public_id, name FROM rooms WHERE public_id = ?1 AND public_id <> '' AND kind = 'open'",
         )
         .bind(id),
         None => {

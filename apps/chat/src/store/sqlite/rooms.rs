@@ -136,7 +136,7 @@ impl RoomStore for Sqlite {
     async fn member_ids(&self, room: &str) -> Result<Vec<String>, StoreError> {
         let ids = sqlx::query_scalar(
             "SELECT m.person FROM members m JOIN rooms r ON r.id = m.room
-             WHERE r.public_id = ?1 AND m.role <> 'banned'",
+             WHERE r.public_id = ?1 AND r.public_id <> '' AND m.role <> 'banned'",
         )
         .bind(room)
         .fetch_all(&self.database.reads())
@@ -149,7 +149,7 @@ impl RoomStore for Sqlite {
             "SELECT m.role AS my_role, m.is_pinned, m.is_silenced, m.muted_until,
                     p.id, p.role, p.name, p.colour, p.picture, p.seen_at
              FROM members m JOIN rooms r ON r.id = m.room JOIN people p ON p.id = m.person
-             WHERE r.public_id = ?1 AND p.closed_at IS NULL
+             WHERE r.public_id = ?1 AND r.public_id <> '' AND p.closed_at IS NULL
              ORDER BY m.role = 'banned', m.role = 'member', m.role = 'moderator', p.name, p.id LIMIT ?2",
         )
         .bind(room)
@@ -203,6 +203,14 @@ impl RoomStore for Sqlite {
         self.write(move |within| Box::pin(removal::vanish(within, room, is_empty))).await
     }
 
+    async fn remove_room(
+        &self,
+        room: &str,
+    ) -> Result<Option<(StoredRoom, Vec<String>)>, StoreError> {
+        let room = room.to_owned();
+        self.write(move |within| Box::pin(removal::remove(within, room))).await
+    }
+
     async fn sweep(&self) -> Result<bool, StoreError> {
         self.write(|within| Box::pin(removal::sweep(within))).await
     }
@@ -240,7 +248,7 @@ async fn room_by_id(
         room_columns!(),
         " FROM ",
         room_tables!(),
-        " WHERE r.public_id = ?2"
+        " WHERE r.public_id = ?2 AND r.public_id <> ''"
     ))
     .bind(person)
     .bind(id)

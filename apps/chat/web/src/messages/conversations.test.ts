@@ -1,8 +1,8 @@
 import { indexedDbStore, memoryStore } from "sockeye-client/outbox";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { fakeConnection, messageIn, openedRoom, refused, roomOf, settled } from "../fake-connection.ts";
 import type { Row } from "../design/rows.ts";
+import { fakeConnection, messageIn, openedRoom, refused, roomOf, settled } from "../fake-connection.ts";
 import type { TextStorage } from "../storage.ts";
 import { Conversations, CONVERSATIONS_KEPT_MAX } from "./conversations.svelte.ts";
 import { PENDING_MAX } from "./timeline.ts";

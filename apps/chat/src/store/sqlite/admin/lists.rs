@@ -73,8 +73,8 @@ pub(super) async fn person_row(
     row.as_ref().map(read_person).transpose()
 }
 
-/// See [`AdminStore::find_people`](crate::admin::store::AdminStore::find_people).
-pub(super) async fn find_people(
+/// See [`AdminStore::people_called`](crate::admin::store::AdminStore::people_called).
+pub(super) async fn people_called(
     connection: &mut SqliteConnection,
     id_or_name: &str,
 ) -> Result<Vec<Person>, sqlx::Error> {

@@ -94,3 +94,40 @@ async fn rooms_of_an_earlier_version_get_one_form() {
         store.close().await;
     }
 }
+
+/// However many rooms there are, one is found by its id without looking at the others.
+#[tokio::test]
+async fn rooms_are_found_by_an_index() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path()).await.unwrap();
+    for (statement, index) in [
+        (
+            "SELECT 1 FROM rooms r LEFT JOIN members me ON me.room = r.id AND me.person = ?1
+             WHERE r.public_id = ?2 AND r.public_id <> ''",
+            "rooms_by_public_id",
+        ),
+        (
+            "SELECT 1 FROM rooms r WHERE r.public_id IN (SELECT value FROM json_each(?2))
+             AND r.public_id <> ''",
+            "rooms_by_public_id",
+        ),
+        (
+            "SELECT 1 FROM rooms r WHERE (r.active_at, r.id) < (?3, ?4)
+             ORDER BY r.active_at DESC, r.id DESC LIMIT ?5",
+            "rooms_by_activity",
+        ),
+        ("SELECT count(*) FROM rooms r WHERE owner = ?1", "rooms_by_owner"),
+        ("SELECT id FROM rooms r WHERE public_id = '' LIMIT 1", "rooms_that_are_gone"),
+        ("SELECT id FROM rooms r WHERE direct_key = ?1", "rooms_by_direct_key"),
+    ] {
+        let plan = format!("EXPLAIN QUERY PLAN {statement}");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(plan))
+            .fetch_all(&store.database.reads())
+            .await
+            .unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
+        assert!(steps.iter().all(|step| !step.starts_with("SCAN r") || step.contains(index)));
+    }
+    store.close().await;
+}

@@ -1,0 +1,9 @@
+//! Attacks, a test each: what strangers try from other sites, by guessing, by crafted requests and by being fast.
+
+mod cross_site;
+mod escalation;
+mod guessing;
+mod hostile;
+mod names;
+mod races;
+mod sessions;
