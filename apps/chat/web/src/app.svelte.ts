@@ -24,7 +24,7 @@ export class Visit {
     private readonly app: App,
     /** Whose it is. */
     readonly person: string,
-    sockets = openSockets(),
+    sockets: ReturnType<typeof openSockets>,
   ) {
     this.connection = new Connection(sockets.rooms, sockets.chat, () => app.lost());
     this.list = new RoomList(this.connection);
@@ -73,7 +73,11 @@ export class App {
 
   private toastsMade = 0;
 
-  constructor(readonly boot: Boot) {
+  constructor(
+    readonly boot: Boot,
+    /** Makes the sockets, which do not connect yet. */
+    private readonly open = openSockets,
+  ) {
     if (boot.me) this.enter(boot.me);
   }
 
@@ -83,7 +87,7 @@ export class App {
     this.me = me;
     this.isOver = false;
     this.boot.needs_setup = false;
-    this.visit = new Visit(this, me.person.id);
+    this.visit = new Visit(this, me.person.id, this.open());
     this.visit.follow(this.router.route);
     this.visit.connection.connect();
   }
@@ -109,8 +113,11 @@ export class App {
 
   /** Nothing stays of whoever was logged in. */
   forget(): void {
-    if (this.me) forgetWritten(lasting, this.me.person.id);
+    const person = this.me?.person.id;
+    this.visit?.conversations.forget();
     this.leave();
+    // Behind what the conversations keep until their end.
+    if (person !== undefined) forgetWritten(lasting, person);
     this.router.go("/", true);
   }
 

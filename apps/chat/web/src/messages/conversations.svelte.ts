@@ -5,7 +5,7 @@ import { type Message, type Opened, type Person, type Refused, type Room, type S
 import { isRefused } from "../refusal.ts";
 import { lasting, type TextStorage } from "../storage.ts";
 import { Conversation } from "./conversation.svelte.ts";
-import { storeFor } from "./store.ts";
+import { type ClearableStore, storeFor } from "./store.ts";
 import type { Reader, Written } from "./timeline.ts";
 import { Unsent } from "./unsent.ts";
 
@@ -25,6 +25,7 @@ export class Conversations {
   private readonly aliases = new Map<string, string>();
   private readonly unsent: Unsent;
   private readonly box: Outbox<ChatEvents>;
+  private readonly store: ClearableStore;
   private blocked: ReadonlySet<string> = new Set();
 
   constructor(
@@ -45,8 +46,9 @@ export class Conversations {
     chat.on("presence", (change) => {
       if (change.room.startsWith(ROOM_PREFIX)) this.kept.get(change.room.slice(ROOM_PREFIX.length))?.presence(change);
     });
+    this.store = storeFor(`chat ${reader().id}`, (events) => this.restore(events));
     this.box = outbox(chat, {
-      store: storeFor(`chat ${reader().id}`, (events) => this.restore(events)),
+      store: this.store,
       onAnswer: (_event, [say], answer) => this.answered(say as Say, answer as Message | Refused),
       onLost: (_event, [say], error) => {
         const { room, key } = say as Say;
@@ -106,6 +108,16 @@ export class Conversations {
   block(people: readonly string[]): void {
     this.blocked = new Set(people);
     this.kept.forEach((conversation) => conversation.block(this.blocked));
+  }
+
+  /** How many messages are not sent, in all rooms. */
+  get unconfirmed(): number {
+    return this.unsent.count;
+  }
+
+  /** Forgets what is not sent; it will not be. */
+  forget(): void {
+    this.store.clear();
   }
 
   /** Ends it all, when one is logged out. What is not sent is sent when one is back. */

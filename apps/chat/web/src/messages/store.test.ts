@@ -56,3 +56,16 @@ test("is lost when the browser cannot keep something, so that the outbox goes on
     expect((lost as StoreLostError).cause).toBe(full);
   }
 });
+
+test("forgets everything when nothing of somebody is to stay", async () => {
+  const kept = durable();
+  kept.remove = vi.fn(async () => {});
+  browser.mockResolvedValueOnce(kept);
+  const store = storeFor("chat", () => {});
+  await store.load();
+  await store.add({ ...event, number: 2 });
+  await store.add({ ...event, number: 3 });
+  await store.remove([2]);
+  store.clear();
+  expect(kept.remove).toHaveBeenLastCalledWith([1, 3]);
+});

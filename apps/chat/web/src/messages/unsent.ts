@@ -35,6 +35,11 @@ export class Unsent {
     return [...this.kept.keys()];
   }
 
+  /** How many messages there are in all of them. */
+  get count(): number {
+    return [...this.kept.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** What is kept of a room. */
   load(room: string): Written[] {
     const kept = this.kept.get(room);
