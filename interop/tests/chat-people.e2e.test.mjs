@@ -203,7 +203,7 @@ describe("a session", () => {
     const desk = await at(t, account);
     const phone = await device(t, PHONE);
     await phone.goto(`${chat.url}/login`);
-    await fill(phone, { name: "sofia", password: "not that one" }, "log-in");
+    await fill(phone, { name: "Sofia", password: "not that one" }, "log-in");
     await phone.locator("[role=alert], #password-note span").first().waitFor();
     await fill(phone, { password: PASSWORD }, "log-in");
     await phone.locator("#rooms a").first().waitFor();
@@ -242,9 +242,10 @@ describe("a session", () => {
     assert.ok(!kept.includes("a secret draft"), kept);
     assert.deepEqual(await vera.page.context().cookies(), []);
     assert.equal(await vera.page.evaluate(async () => (await fetch("/api/sessions")).status), 401);
-    // The name is remembered, and nothing is shown by going back.
-    await vera.page.goBack();
+    // The name is remembered, and nothing else.
+    await vera.page.goto(chat.room("lobby"));
     await door(vera.page);
+    assert.equal(await vera.page.locator("#messages").count(), 0);
   });
 });
 
@@ -264,7 +265,9 @@ describe("a password", () => {
     await desk.entered();
     await desk.say("still here");
     await desk.arrived();
-    await fill(phone.page, { name: "Paul", password: "another long one" }, "log-in").catch(() => {});
+    await phone.page.goto(`${chat.url}/login`);
+    await fill(phone.page, { name: "Paul", password: "another long one" }, "log-in");
+    await phone.page.locator("#rooms a").first().waitFor();
   });
 
   test("is reset by an administrator's link, once", async (t) => {
