@@ -14,6 +14,7 @@ export const english = {
 
   welcomeName: "Hello, {name}",
   chooseRoom: "Choose a room, or make one",
+  chooseRoomGuest: "Choose a room",
   tellAddress: "Colleagues get here at this address.",
 
   roomTitle: "Name of the room",
@@ -103,6 +104,7 @@ export const korean: Record<keyof typeof english, string> = {
 
   welcomeName: "{name} 님, 안녕하세요",
   chooseRoom: "방을 고르거나 새로 만들어 보세요",
+  chooseRoomGuest: "방을 골라 보세요",
   tellAddress: "함께할 사람에게 이 주소를 알려 주세요.",
 
   roomTitle: "방 이름",
