@@ -178,7 +178,8 @@ export class Conversation {
    * can be said here.
    */
   say(text: string): boolean {
-    if (this.phase !== "open") return false;
+    // What is said before one is in, as after a reload without a connection, goes out then.
+    if (this.phase !== "open" && this.phase !== "opening") return false;
     if (!this.timeline.write({ key: newKey(), text, at: Date.now() })) return false;
     this.typedAt = 0;
     this.postAll();

@@ -162,6 +162,21 @@ test("what was not sent outlives the tab, and goes out from any room", async () 
   expect(shown()).toEqual(["kept"]);
 });
 
+test("what is said after a reload, before one is in the room again, goes out with what was kept", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  fake.chat.drop("transport close");
+  conversations.current!.say("kept");
+  begin();
+  conversations.show("r");
+  expect(conversations.current!.phase).toBe("opening");
+  expect(conversations.current!.say("and more")).toBe(true);
+  expect(shown()).toEqual(["waiting: kept", "waiting: and more"]);
+  await fake.chat.accept();
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(fake.chat.asked("say")).toMatchObject([{ text: "kept" }, { text: "and more" }]);
+});
+
 test("what the outbox of the browser has kept is shown in its room and sent once", async () => {
   // The page before has looked for one, too.
   await settled();
