@@ -119,6 +119,7 @@ CREATE TABLE members (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX members_by_person ON members (person, room);
+CREATE INDEX bans_by_room ON members (room, person) WHERE role = 'banned';
 
 ALTER TABLE messages ADD COLUMN person TEXT REFERENCES people (id);
 

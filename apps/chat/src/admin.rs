@@ -12,7 +12,7 @@ pub(crate) mod http;
 mod memory;
 pub mod store;
 
-use sockeye::{EmitError, Io};
+use sockeye::Io;
 
 use crate::accounts::contract::{Person, Role};
 use crate::accounts::{RESET_LIFETIME, now};
@@ -21,10 +21,9 @@ use crate::id::Secret;
 use crate::invitations::contract::{Invitation, Invite, Invited};
 use crate::presence::contract::ONLINE_ROOM;
 use crate::refusal::Refused;
-use crate::rooms::contract::{REMOVED, ROOMS, Removed, RemovedReason, RoomKind, RoomsChanged};
 pub use actor::Actor;
 use contract::{AuditEntry, LimitRow, Link, Overview, PeoplePage, PersonRow, RoomRow, Settings};
-use store::{Deed, Done, GoneRoom, NewAuditEntry};
+use store::{Deed, Done, ListedRoom, NewAuditEntry};
 
 /// Administration of a chat, with the server that runs it or without one.
 #[derive(Clone, Debug)]
@@ -149,14 +148,17 @@ impl Admin {
     ) -> Result<Vec<RoomRow>, Refused> {
         reads(by)?;
         let rooms = self.app.store.room_rows(after, by.id()).await?;
-        let mut rooms = rooms.ok_or(Refused::NotThere)?;
-        if let Some(chat) = self.namespace("/chat") {
-            for room in &mut rooms {
-                let people = chat.presence(format!("room {}", room.id)).count().await;
-                room.people = u32::try_from(people).unwrap_or(u32::MAX);
-            }
-        }
-        Ok(rooms)
+        let rooms = rooms.ok_or(Refused::NotThere)?;
+        let people = |room: &ListedRoom| {
+            let io = self.app.accounts.io()?;
+            let name = room.open_name.as_deref();
+            Some(self.app.rooms.people_in(&self.app, io, &room.row.id, name))
+        };
+        let rows = rooms.into_iter().map(|room| {
+            let people = people(&room).unwrap_or_default();
+            RoomRow { people, ..room.row }
+        });
+        Ok(rows.collect())
     }
 
     /// Removes a room with all that was said there.
@@ -165,8 +167,12 @@ impl Admin {
     /// `forbidden`, of the first room too; `gone`; or nothing could be stored.
     pub(crate) async fn delete_room(&self, by: Actor, room: String) -> Result<(), Refused> {
         match self.app.store.administer(by, Deed::DeleteRoom { room }).await?? {
-            Done::Room(room) => {
-                self.tell_gone(&room);
+            Done::Room { room, members } => {
+                match self.app.accounts.io() {
+                    Some(io) => self.app.rooms.deleted(&self.app, io, &room, &members),
+                    // Nobody is here to be told, or to do the rest later.
+                    None => while self.app.store.sweep().await? {},
+                }
                 Ok(())
             }
             done => Err(unexpected(&done)),
@@ -285,28 +291,6 @@ impl Admin {
         }
     }
 
-    /// Those who see a room are told that it is gone, and those who are in it are out.
-    fn tell_gone(&self, room: &GoneRoom) {
-        if let Some(chat) = self.namespace("/chat") {
-            let inside = chat.to(format!("room {}", room.id));
-            let removed = Removed { room: room.id.clone(), reason: RemovedReason::Gone };
-            sent(inside.emit(REMOVED, &removed));
-            inside.leave(format!("room {}", room.id));
-        }
-        let Some(rooms) = self.namespace("/rooms") else { return };
-        let changed = RoomsChanged { changed: Vec::new(), removed: vec![room.id.clone()] };
-        match room.kind {
-            RoomKind::Open | RoomKind::Password => sent(rooms.to("public").emit(ROOMS, &changed)),
-            RoomKind::Invited | RoomKind::Direct => {
-                let members: Vec<_> =
-                    room.members.iter().map(|id| format!("person {id}")).collect();
-                if !members.is_empty() {
-                    sent(rooms.to(members).emit(ROOMS, &changed));
-                }
-            }
-        }
-    }
-
     fn namespace(&self, path: &str) -> Option<Io> {
         self.app.accounts.io()?.of(path)
     }
@@ -327,12 +311,6 @@ fn word(role: Role) -> String {
 /// Who may look at what there is.
 fn reads(by: &Actor) -> Result<(), Refused> {
     if by.role() >= Role::Moderator { Ok(()) } else { Err(Refused::Forbidden) }
-}
-
-fn sent(outcome: Result<(), EmitError>) {
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "not sent");
-    }
 }
 
 /// Each deed comes to one thing.

@@ -36,7 +36,8 @@ pub fn namespace() -> Namespace<App> {
         .on_disconnect(gone)
         .on_error(report)
         .presence(PresenceRules::default().named().grace(GRACE))
-        .reliable(Reliable::default())
+        // Nobody is answered what somebody else was.
+        .reliable(Reliable::default().by_user(|caller: &Caller| caller.id.clone()))
         .concurrent_handlers_max(NonZeroU32::MIN);
     presence::on(messages::handlers::on(rooms::on(chat)))
 }

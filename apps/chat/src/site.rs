@@ -86,13 +86,15 @@ const PAGES: [&str; 9] =
 const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 const NOT_CACHED: (HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
+/// Who is logged in stands in the page: no cache that others share keeps it.
+const OWN: (HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
 async fn page(State(site): State<Arc<Site>>, request: Parts) -> Response {
     match site.app.accounts.boot(&request, &site.app.reach).await {
         Ok((boot, renewed)) => {
             let page = site.ui.page(&boot, html::NEEDS_SCRIPT);
             let page = page.unwrap_or_else(|| html::document(html::NO_UI));
-            let mut response = ([NOT_CACHED], Html(page)).into_response();
+            let mut response = ([OWN], Html(page)).into_response();
             if let Some(cookie) = renewed {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }

@@ -6,7 +6,8 @@ mod common;
 use std::path::Path;
 
 use common::team::{Ear, Somebody, Team, id, new_room, of_json};
-use serde_json::json;
+use serde_json::{Value, json};
+use sockeye::{Args, Event};
 use sockeye_chat::accounts::contract::Role;
 use sockeye_chat::contract::FIRST_ROOM;
 use sockeye_chat::conversation::OPEN_MAX;
@@ -17,7 +18,7 @@ use sockeye_chat::rooms::contract::{
     CAPACITY_MAX, CHANGE, CLOSE, CREATE, ChangeRoom, CreateRoom, DELETE, DIRECT, Direct, HAND_OVER,
     KEEP, KeepRoom, LEAVE, MEMBERS, MEMBERSHIP, MUTE, MuteMember, OPEN, OneInRoom, OpenRoom,
     PEOPLE, PROMOTE, Promote, REMOVE, REMOVED, ROOM, ROOMS, RemoveMember, Removed, RemovedReason,
-    Room, RoomKind, RoomRole, UNBAN,
+    Room, RoomId, RoomKind, RoomMember, RoomRole, UNBAN,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
@@ -491,6 +492,27 @@ async fn a_connection_has_so_many_rooms_open() {
     ada.open(&first.id).await.expect("it is open already");
     ada.ask(CLOSE, &id(&first.id)).await.unwrap();
     ada.open(&room.id).await.unwrap();
+    team.stop().await;
+}
+
+/// Answers are remembered for whoever sends an event again, and for nobody else.
+#[tokio::test]
+async fn nobody_is_answered_what_somebody_else_was() {
+    let data = TempDir::new().unwrap();
+    let team = Team::new(data.path()).await;
+    let (ada_, mut ada) = team.join("Ada").await;
+    let bob_ = team.member("Bob").await;
+    let room = ada.create("Hidden", RoomKind::Invited).await;
+    let outbox = "S9m2fQw7Rk1Zt0yPp3Lh";
+    let event: Event<Args<(RoomId, Value)>, Vec<RoomMember>> = Event::new("members");
+    let first = Args((id(&room.id), json!({ "_outbox": [1, 1] })));
+    for _ in 0..2 {
+        let mut ada = team.chat_with_outbox(&ada_, outbox).await;
+        assert_eq!(ada.ask(event, &first).await.unwrap().len(), 1);
+        ada.socket.disconnect();
+    }
+    let mut bob = team.chat_with_outbox(&bob_, outbox).await;
+    assert_eq!(bob.ask(event, &first).await.unwrap_err(), "gone");
     team.stop().await;
 }
 

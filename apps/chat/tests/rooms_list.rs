@@ -110,6 +110,29 @@ async fn everybody_sees_what_they_may() {
     team.stop().await;
 }
 
+/// Whoever is banned sees that there is the room, and not what is said in it.
+#[tokio::test]
+async fn whoever_is_banned_reads_nothing_on_the_list() {
+    let data = TempDir::new().unwrap();
+    let team = Team::new(data.path()).await;
+    let (ada_, mut ada) = team.join("Ada").await;
+    let bob_ = team.member("Bob").await;
+    let (mut adas, mut bobs) = (team.rooms(&ada_).await, team.rooms(&bob_).await);
+    let room = ada.create("Open", RoomKind::Open).await;
+    ada.open(&room.id).await.unwrap();
+    let ban = RemoveMember { room: room.id.clone(), person: bob_.id().to_owned(), is_ban: true };
+    ada.ask(REMOVE, &ban).await.unwrap();
+    ada.say(&room.id, "without Bob").await.unwrap();
+    told(&mut adas, &room, |room| room.last.is_some()).await;
+    let listed = bobs.list().await.rooms.into_iter().find(|it| it.id == room.id).unwrap();
+    assert_eq!(listed.last, None);
+    let heard = bobs.all(ROOMS).await;
+    let heard: Vec<_> =
+        heard.iter().flat_map(|it| &it.changed).filter(|it| it.id == room.id).collect();
+    assert!(!heard.is_empty() && heard.iter().all(|it| it.last.is_none()), "{heard:?}");
+    team.stop().await;
+}
+
 #[tokio::test]
 async fn changes_are_told_together() {
     let data = TempDir::new().unwrap();

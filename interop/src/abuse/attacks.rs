@@ -76,6 +76,8 @@ pub(crate) enum Kind {
     Rooms { count: usize },
     /// One client makes rooms and writes as much as a message may hold, as fast as it is let.
     ChatFlood { seconds: u64 },
+    /// One host comes into the chat as one guest after the other.
+    GuestFlood { seconds: u64 },
 }
 
 /// Events that the server sends to an attacker: so many of so many bytes.
@@ -99,7 +101,7 @@ const USUAL_MB: u64 = 8;
 /// Connections of newcomers who have just left.
 const USUAL_OPEN: u64 = 8;
 
-pub(crate) const ATTACKS: [Attack; 13] = [
+pub(crate) const ATTACKS: [Attack; 14] = [
     Attack {
         name: "polls never read",
         about: "20 sessions over polling with 13 MB each, no answer to a GET is read",
@@ -233,6 +235,16 @@ pub(crate) const ATTACKS: [Attack; 13] = [
         open_after_max: None,
         settles_in: SETTLED_IN,
     },
+    Attack {
+        name: "guest flood",
+        about: "one host comes into the chat as thousands of guests; somebody else comes in as one",
+        target: Target::Chat,
+        kind: Kind::GuestFlood { seconds: 6 },
+        peak_mb_max: 24,
+        after_mb_max: 16,
+        open_after_max: None,
+        settles_in: SETTLED_IN,
+    },
 ];
 
 /// Honest people under attack have some seconds for their pongs.
@@ -300,6 +312,7 @@ impl Kind {
             Self::Returns { count } => recovery::returns(server, count),
             Self::Rooms { count } => recovery::rooms(server, count),
             Self::ChatFlood { seconds } => chat::flood(stage, seconds),
+            Self::GuestFlood { seconds } => chat::guests(stage, seconds),
         }
     }
 }

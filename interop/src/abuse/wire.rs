@@ -55,7 +55,19 @@ pub(crate) fn request(
     path: &str,
     body: &str,
 ) -> Result<Answer> {
-    stream.write_all(head(method, path, body).as_bytes())?;
+    exchange(stream, &head(method, path, body))
+}
+
+/// The same with a body of JSON.
+pub(crate) fn post_json(stream: &mut TcpStream, path: &str, body: &str) -> Result<Answer> {
+    let kind = "Content-Type: application/json";
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\n");
+    exchange(stream, &format!("{head}Content-Length: {length}\r\n\r\n{body}"))
+}
+
+fn exchange(stream: &mut TcpStream, request: &str) -> Result<Answer> {
+    stream.write_all(request.as_bytes())?;
     let mut input = Vec::new();
     let end = loop {
         if let Some(end) = find(&input, b"\r\n\r\n") {

@@ -6,7 +6,7 @@ use super::Actor;
 use super::contract::{AuditEntry, PeoplePage, PersonRow, RoomRow};
 use crate::accounts::contract::{Person, Role};
 use crate::id::Digest;
-use crate::rooms::contract::RoomKind;
+use crate::rooms::store::StoredRoom;
 use crate::store::StoreError;
 
 /// The most people, rooms or entries of the audit log in one page.
@@ -102,8 +102,13 @@ pub enum Done {
         /// When it ends, in milliseconds since 1970.
         expires_at: i64,
     },
-    /// A room is gone.
-    Room(GoneRoom),
+    /// A room is gone; what was said in it is deleted by [`RoomStore::sweep`](crate::rooms::store::RoomStore::sweep).
+    Room {
+        /// The room as it was.
+        room: Box<StoredRoom>,
+        /// The ids of those who belonged to it.
+        members: Vec<String>,
+    },
     /// Guests are let in, or not.
     Guests {
         /// The ids of their sessions that are over by it.
@@ -111,17 +116,13 @@ pub enum Done {
     },
 }
 
-/// A room that is gone, for those who are to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GoneRoom {
-    /// Its id.
-    pub id: String,
-    /// The name under which the notes' chat entered.
-    pub name: String,
-    /// Who could enter.
-    pub kind: RoomKind,
-    /// The ids of those who belonged to it.
-    pub members: Vec<String>,
+/// A room for an administrator, without how many people are in it.
+#[derive(Clone, Debug)]
+pub struct ListedRoom {
+    /// The room; `people` is 0.
+    pub row: RoomRow,
+    /// The name under which the notes' chat enters, if it may.
+    pub open_name: Option<String>,
 }
 
 /// An entry for the audit log.
@@ -193,8 +194,7 @@ pub trait AdminStore {
     async fn people_called(&self, id_or_name: &str) -> Result<Vec<Person>, StoreError>;
 
     /// Rooms, the newest message first: the first [`PAGE_MAX`] behind one by its id. Titles of direct messages and
-    /// of rooms by invitation are empty unless `viewer` is in them; `people` is 0 in all of them. `None`: there
-    /// is no room with the id.
+    /// of rooms by invitation are empty unless `viewer` is in them. `None`: there is no room with the id.
     ///
     /// # Errors
     /// The database failed.
@@ -202,5 +202,5 @@ pub trait AdminStore {
         &self,
         after: Option<&str>,
         viewer: Option<&str>,
-    ) -> Result<Option<Vec<RoomRow>>, StoreError>;
+    ) -> Result<Option<Vec<ListedRoom>>, StoreError>;
 }

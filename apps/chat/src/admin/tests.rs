@@ -16,6 +16,7 @@ use crate::api::tests::House;
 use crate::app::tests::app;
 use crate::id::new_id;
 use crate::input::Nickname;
+use crate::rooms::contract::{REMOVED, ROOMS, RemovedReason};
 use crate::store::FILE_NAME;
 
 struct Fixture {

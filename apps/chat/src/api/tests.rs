@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sockeye::{Namespace, Server, Socket};
+use sockeye::{Namespace, Server, ServerBuilder, Socket};
 use sockeye_testing::raw::Response;
 use sockeye_testing::{TestBrowser, TestClient, TestServer};
 use tempfile::TempDir;
@@ -16,6 +16,9 @@ use crate::accounts::contract::{Me, Role};
 use crate::address::Reach;
 use crate::app::tests::app;
 use crate::cli::{Cli, Command};
+use crate::conversation;
+use crate::notes::handlers as notes;
+use crate::rooms::list;
 use crate::site::Site;
 use crate::ui::Ui;
 
@@ -42,6 +45,35 @@ impl House {
 
     /// The same with options of `sockeye serve`.
     pub(crate) async fn with(options: &str) -> Self {
+        House::build(options, |server, app| {
+            let admitted = |path| {
+                let accounts = app.accounts.clone();
+                Namespace::new(path).on_connect(move |socket: Socket| {
+                    let accounts = accounts.clone();
+                    async move { accounts.admit(&socket).await }
+                })
+            };
+            server
+                .namespace(Namespace::new("/"))
+                .namespace(admitted("/rooms"))
+                .namespace(admitted("/chat"))
+        })
+        .await
+    }
+
+    /// With all that goes on in the namespaces.
+    pub(crate) async fn whole() -> Self {
+        House::build("", |server, _| {
+            let server = server.namespace(notes::namespace()).namespace(list::namespace());
+            server.namespace(conversation::namespace())
+        })
+        .await
+    }
+
+    async fn build(
+        options: &str,
+        namespaces: impl FnOnce(ServerBuilder<App>, &App) -> ServerBuilder<App>,
+    ) -> Self {
         use clap::Parser as _;
 
         let data = TempDir::new().unwrap();
@@ -53,20 +85,8 @@ impl House {
         let app = App { reach: Arc::new(reach), ..app(data.path()).await };
         let mut config = sockeye::Config::default();
         config.engine.trusted_proxies = args.trusted_proxies;
-        let admitted = |path| {
-            let accounts = app.accounts.clone();
-            Namespace::new(path).on_connect(move |socket: Socket| {
-                let accounts = accounts.clone();
-                async move { accounts.admit(&socket).await }
-            })
-        };
-        let server = Server::builder()
-            .config(config)
-            .namespace(Namespace::new("/"))
-            .namespace(admitted("/rooms"))
-            .namespace(admitted("/chat"))
-            .build()
-            .unwrap();
+        let server = Server::builder().config(config).state(app.clone());
+        let server = namespaces(server, &app).build().unwrap();
         app.accounts.connect(server.io());
         let site = Arc::new(Site::new(app.clone(), Ui::default()));
         let sockets = server.clone().into_service();

@@ -150,7 +150,7 @@ fn declarations() -> String {
     notice(&mut out, &config, accounts::PERSON);
     notice(&mut out, &config, accounts::ME);
     out.push_str("  presence: RoomPresence;\n}\n\n");
-    let _ = writeln!(out, "export const FIRST_ROOM = {:?};", FIRST_ROOM);
+    let _ = writeln!(out, "export const FIRST_ROOM = {FIRST_ROOM:?};");
     let _ = writeln!(out, "export const ONLINE_ROOM = {:?};", presence::ONLINE_ROOM);
     for (name, value) in [
         ("HISTORY_MESSAGES_MAX", messages::HISTORY_MESSAGES_MAX as usize),

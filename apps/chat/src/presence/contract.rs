@@ -1,6 +1,6 @@
 //! Presence: who is online, who is in a room, who is typing. The library keeps it by person; see its guide.
 //!
-//! The sockets of `/chat` get the event `presence` with a [`RoomPresence`]: of each room they have opened
+//! The sockets of `/chat` get the event `presence` with a `RoomPresence`: of each room they have opened
 //! (`room <id>`), and of the whole server, which is the room `online`; guests do not get that one.
 //!
 //! | `/chat`, from the page | payload | answered with |

@@ -173,8 +173,14 @@ impl Asking {
         self.socket.io()
     }
 
-    /// Does something with a room and tells whom it concerns, in stored order.
+    /// Does something with a room and tells whom it concerns, in stored order. Each costs a write, and mostly others
+    /// something, so it counts as coming in does.
     pub(super) async fn act(&self, room: String, deed: Deed) -> Result<Acted, Refused> {
+        self.app.usage.enter(&self.caller.id, self.open.origin)?;
+        self.act_uncounted(room, deed).await
+    }
+
+    async fn act_uncounted(&self, room: String, deed: Deed) -> Result<Acted, Refused> {
         let (app, io) = (self.app.clone(), self.io());
         let about = deed.about().unwrap_or(&self.caller.id).to_owned();
         let done = deed.clone();
@@ -354,7 +360,7 @@ impl Asking {
         match entered.await {
             Err(Refused::RoomFull) if found.place.is_none() => {
                 // Somebody else was faster, and one is no member of what one has never seen.
-                let _ = self.act(id, Deed::Leave).await;
+                let _ = self.act_uncounted(id, Deed::Leave).await;
                 Err(Refused::RoomFull)
             }
             Err(Refused::DiskFull | Refused::Storage) if found.place.is_some() => {
@@ -406,6 +412,7 @@ impl Asking {
     }
 
     async fn change(&self, asked: ChangeRoom) -> Result<Room, Refused> {
+        self.app.usage.enter(&self.caller.id, self.open.origin)?;
         if let Some(description) = &asked.description {
             check_description(description)?;
         }
@@ -425,8 +432,13 @@ impl Asking {
         };
         let deed = Deed::Change(changes.clone());
         check(&found, self.caller.person().role, &deed, None)?;
+        if asked.password.is_some() {
+            // It takes a core for a while, as that of a new room does, and those who log in wait for it.
+            self.app.usage.make(&self.caller.id, self.open.origin)?;
+        }
         let password = self.hash(asked.password).await?;
-        let acted = self.act(asked.room, Deed::Change(Changes { password, ..changes })).await?;
+        let deed = Deed::Change(Changes { password, ..changes });
+        let acted = self.act_uncounted(asked.room, deed).await?;
         self.app.rooms.made(&self.app, &self.io(), &acted.after.room);
         let shown = self.shown(&acted.after.room);
         // Moderators of the server change rooms that they do not read.

@@ -54,8 +54,19 @@ struct Changes {
 impl Rooms {
     /// How many people are in a room now, those of the notes' chat among them.
     pub fn people(&self, app: &App, io: &Io, room: &StoredRoom) -> u32 {
-        let notes = room.open_name().map_or(0, |name| app.people.count_in(name));
-        present(io, &room.id).saturating_add(notes)
+        self.people_in(app, io, &room.id, room.open_name())
+    }
+
+    /// The same by a room's id, and the name under which the notes' chat enters.
+    pub fn people_in(&self, app: &App, io: &Io, id: &str, open_name: Option<&str>) -> u32 {
+        let notes = open_name.map_or(0, |name| app.people.count_in(name));
+        present(io, id).saturating_add(notes)
+    }
+
+    /// A room was taken from everybody in the store: they are told, and the rest of it is deleted.
+    pub fn deleted(&self, app: &App, io: &Io, room: &StoredRoom, members: &[String]) {
+        self.tell_gone(app, io, room, members);
+        self.sweep(app);
     }
 
     /// A room as whoever may read it sees it.
@@ -324,40 +335,58 @@ fn tell_removed(rooms: &Io, changes: Changes) {
 }
 
 async fn tell_changed(app: &App, rooms: &Io, ids: &[String]) {
-    let stored = match app.store.rooms(ids.to_vec()).await {
-        Ok(stored) => stored,
-        Err(error) => {
+    let (stored, bans) = match (app.store.rooms(ids.to_vec()).await, app.store.bans(ids).await) {
+        (Ok(stored), Ok(bans)) => (stored, bans),
+        (Err(error), _) | (_, Err(error)) => {
             tracing::warn!(%error, "the list of rooms is not told of changes");
             return;
         }
     };
-    let changed = |changed| RoomsChanged { changed, removed: Vec::new() };
     let mut public = Vec::new();
     for room in &stored {
         let shown = app.rooms.shown(app, rooms, room);
-        if room.kind == RoomKind::Open {
+        let is_banned = |(from, _): &&(String, String)| *from == room.id;
+        let banned: Vec<_> =
+            bans.iter().filter(is_banned).map(|(_, person)| person_key(person)).collect();
+        if room.kind == RoomKind::Open && banned.is_empty() {
             public.push(shown);
             continue;
         }
-        let members = match app.store.member_ids(&room.id).await {
-            Ok(members) => members,
-            Err(error) => {
-                tracing::warn!(%error, "members are not told of changes of their room");
-                continue;
-            }
-        };
-        let members: Vec<_> = members.iter().map(|person| person_key(person)).collect();
-        if room.kind == RoomKind::Password {
-            let others = rooms.to(PUBLIC).except(members.clone());
-            let from_outside = Room { last: None, ..shown.clone() };
-            settle(others.emit(ROOMS, &changed(vec![from_outside])));
-        }
-        // To no room at all would be to everybody.
-        if !members.is_empty() {
-            settle(rooms.to(members).emit(ROOMS, &changed(vec![shown])));
+        if let Err(error) = tell_each(app, rooms, shown, banned).await {
+            tracing::warn!(%error, "members are not told of changes of their room");
         }
     }
     if !public.is_empty() {
         settle(rooms.to(PUBLIC).emit(ROOMS, &changed(public)));
     }
+}
+
+/// Tells of a room that not everybody sees alike.
+async fn tell_each(
+    app: &App,
+    rooms: &Io,
+    shown: Room,
+    banned: Vec<String>,
+) -> Result<(), StoreError> {
+    let from_outside = Room { last: None, ..shown.clone() };
+    if shown.kind == RoomKind::Open {
+        settle(rooms.to(banned.clone()).emit(ROOMS, &changed(vec![from_outside])));
+        settle(rooms.to(PUBLIC).except(banned).emit(ROOMS, &changed(vec![shown])));
+        return Ok(());
+    }
+    let members = app.store.member_ids(&shown.id).await?;
+    let members: Vec<_> = members.iter().map(|person| person_key(person)).collect();
+    if shown.kind == RoomKind::Password {
+        let others = rooms.to(PUBLIC).except(members.clone());
+        settle(others.emit(ROOMS, &changed(vec![from_outside])));
+    }
+    // To no room at all would be to everybody.
+    if !members.is_empty() {
+        settle(rooms.to(members).emit(ROOMS, &changed(vec![shown])));
+    }
+    Ok(())
+}
+
+fn changed(rooms: Vec<Room>) -> RoomsChanged {
+    RoomsChanged { changed: rooms, removed: Vec::new() }
 }

@@ -315,6 +315,12 @@ pub trait RoomStore {
     /// The database failed.
     async fn member_ids(&self, room: &str) -> Result<Vec<String>, StoreError>;
 
+    /// Who is banned from these rooms: ids of rooms and people.
+    ///
+    /// # Errors
+    /// The database failed.
+    async fn bans(&self, rooms: &[String]) -> Result<Vec<(String, String)>, StoreError>;
+
     /// Who belongs to a room, those who are banned after the others; at most [`MEMBERS_MAX`]. Whether they are online
     /// is not known here.
     ///

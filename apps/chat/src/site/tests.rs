@@ -74,7 +74,7 @@ async fn every_address_of_the_page_answers_with_it_and_no_other_does() {
     {
         let (status, response, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
-        assert_eq!(response.headers()["cache-control"], "no-cache", "{path}");
+        assert_eq!(response.headers()["cache-control"], "private, no-cache", "{path}");
         assert!(html.contains(r#""is_missing":false"#), "{path}: {html}");
     }
     for path in ["/room/a/b", "/nothing"] {

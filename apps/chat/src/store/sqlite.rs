@@ -216,6 +216,7 @@ fn migrator() -> Migrator {
         ("senders and makers", include_str!("../../migrations/0002_senders_and_makers.sql")),
         ("looks", include_str!("../../migrations/0003_looks.sql")),
         ("people", include_str!("../../migrations/0004_people.sql")),
+        ("mutes", include_str!("../../migrations/0005_mutes.sql")),
     ];
     let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

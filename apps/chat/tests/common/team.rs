@@ -130,6 +130,13 @@ impl Team {
         Ear::new(client.connect().await.unwrap())
     }
 
+    /// Their connection to the conversations with an outbox of this id.
+    pub(crate) async fn chat_with_outbox(&self, who: &Somebody, outbox: &str) -> Ear {
+        let client = self.server.client().namespace(conversation::PATH);
+        let auth = serde_json::json!({ "_outbox": { "v": 1, "id": outbox } });
+        Ear::new(client.cookie(COOKIE, &who.secret).auth(&auth).connect().await.unwrap())
+    }
+
     /// Somebody with an account who has the conversations open.
     pub(crate) async fn join(&self, name: &str) -> (Somebody, Ear) {
         let somebody = self.member(name).await;

@@ -93,6 +93,11 @@ impl RoomEvent {
             let (answer, code) =
                 told(socket, "/chat", self.name, &self.payload(cast, &place.id)).await;
             found.cell(&what, expected, &code);
+            if self.name == "members" && code == "ok" && kind != Kind::Direct {
+                let banned = answer.contains(&cast.person(Who::Banned).id);
+                let keeps_order = matches!(who, Who::Moderator | Who::Owner).to_string();
+                found.cell(&format!("{what}: the banned one"), &keeps_order, &banned.to_string());
+            }
             if kind.is_hidden() && !who.is_inside() {
                 let nobodys = self.payload(cast, NOBODYS_ID);
                 let (none, _) = told(socket, "/chat", self.name, &nobodys).await;
@@ -123,10 +128,11 @@ async fn every_event_by_everybody() {
         places.push(cast.room(kind).await);
     }
     other_events(&cast, &mut found).await;
-    titles(&cast, &mut found).await;
+    let mut hidden = titles(&cast, &mut found).await;
+    hidden.push(places[2].id.clone());
     nobody(&cast, &mut found, &places).await;
     ended(&cast, &mut found, &places).await;
-    heard(&cast, &mut found).await;
+    heard(&cast, &mut found, &hidden).await;
     found.end("events", began);
 }
 
@@ -144,7 +150,8 @@ async fn other_events(cast: &Cast, found: &mut Found) {
 }
 
 /// A title that is taken by a room that one may not know of is as free as any other, and leads nowhere.
-async fn titles(cast: &Cast, found: &mut Found) {
+/// The ids of such rooms.
+async fn titles(cast: &Cast, found: &mut Found) -> Vec<String> {
     let title = format!("Secret meeting {}", cast.number());
     let owner = cast.socket(Who::Owner);
     let taken = done(owner, "create", &json!({ "title": title, "kind": "invited" })).await;
@@ -168,7 +175,7 @@ async fn titles(cast: &Cast, found: &mut Found) {
     let notes = cast.chat.open(cast.person(Who::Guest)).await;
     notes.connect("/").await.unwrap();
     let title = format!("Secret notes {}", cast.number());
-    done(owner, "create", &json!({ "title": title, "kind": "invited" })).await;
+    let other = done(owner, "create", &json!({ "title": title, "kind": "invited" })).await;
     let join = json!({ "room": title, "name": "Noah" });
     let answer = notes.ask("/", "join", &join).await.unwrap();
     found.equal("a hidden title in the notes' chat", &answer, "[]");
@@ -176,6 +183,7 @@ async fn titles(cast: &Cast, found: &mut Found) {
     let answer = notes.ask("/", "join", &json!({ "room": name, "name": "Noah" })).await.unwrap();
     let code = code_of(&serde_json::from_str(&answer).unwrap());
     found.cell("the name of a hidden room in the notes' chat", "room_character", &code);
+    [taken, other].map(|room| room["id"].as_str().unwrap().to_owned()).into()
 }
 
 /// Whoever has no session is let into neither namespace, and what they send there all the same is not heeded.
@@ -262,7 +270,7 @@ async fn ended(cast: &Cast, found: &mut Found, places: &[Place]) {
 }
 
 /// What everybody has heard in the end.
-async fn heard(cast: &Cast, found: &mut Found) {
+async fn heard(cast: &Cast, found: &mut Found, hidden: &[String]) {
     let owner = cast.socket(Who::ServerOwner);
     let last = done(owner, "create", &json!({ "title": "the end", "kind": "open" })).await;
     let last = last["id"].as_str().unwrap();
@@ -275,6 +283,11 @@ async fn heard(cast: &Cast, found: &mut Found) {
         let (found_, _) =
             told(socket, "/rooms", "list", &json!({ "search": HUSH }).to_string()).await;
         let heard = socket.heard();
+        // Nobody else ever heard so much as the id of a room that was hidden from its beginning.
+        if !who.is_inside() {
+            let ids = hidden.iter().filter(|id| heard.contains(*id)).count();
+            found.cell(&format!("{who:?} hears of hidden rooms"), "0", &ids.to_string());
+        }
         let own = heard.replace(&format!("{HUSH} of {who:?}"), "");
         match who {
             Who::Guest | Who::Outsider | Who::ServerModerator | Who::ServerOwner => {
@@ -293,6 +306,8 @@ async fn heard(cast: &Cast, found: &mut Found) {
             }
         }
     }
+    let online = cast.socket(Who::Guest).heard().contains("\"room\":\"online\"");
+    found.cell("a guest hears who is online", "false", &online.to_string());
     let member = cast.socket(Who::Member);
     for event in crate::table::TOLD {
         let is_heard = member.hears(&format!("[\"{event}\",")).await;
@@ -494,6 +509,11 @@ async fn public(askers: &mut Askers, found: &mut Found) {
             let what = format!("GET {path} by {level:?}");
             found.cell(&what, "ok", &answer.code());
             found.silent(&what, &answer.fixed());
+            // Who is logged in stands in it, so that no cache of others may keep it.
+            let kept = answer.header("cache-control").unwrap_or("none");
+            let is_page = answer.body.contains("id=\"boot\"");
+            let is_own = !is_page || kept == "private, no-cache";
+            found.cell(&format!("{what}: {kept}"), "true", &is_own.to_string());
             if *path == "/room/{name}" {
                 let none = chat.ask(who, "GET", &format!("/room/{NOBODYS_ID}"), &Value::Null).await;
                 found.equal(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::{Attacked, Stage, staying};
 use crate::honest;
@@ -17,6 +17,8 @@ const MESSAGES: usize = 20;
 /// Megabytes that one client may bring onto the disk meanwhile, and rooms that it may make.
 const DISK_MB_MAX: u64 = 16;
 const ROOMS_MAX: usize = 500;
+/// Guests that one host may be meanwhile, each of whom is kept with a session.
+const GUESTS_MAX: usize = 250;
 
 pub(super) fn flood(stage: &Stage, seconds: u64) -> Result<Attacked> {
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -58,4 +60,29 @@ pub(super) fn flood(stage: &Stage, seconds: u64) -> Result<Attacked> {
     let is_there = history[0].as_array().is_some_and(|said| !said.is_empty());
     ensure!(is_there, "{reached}; the honest room is not there for newcomers: {history}");
     Ok(staying(reached, client))
+}
+
+pub(super) fn guests(stage: &Stage, seconds: u64) -> Result<Attacked> {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let before = bytes_below(&stage.data)?;
+    let mut stream = wire::open(stage.server, ATTACKER, Reads::Yes)?;
+    let (mut made, mut refused) = (0, 0);
+    while Instant::now() < until {
+        let name = format!(r#"{{"name":"mallory {}"}}"#, made + refused);
+        let answer = wire::post_json(&mut stream, "/api/guests", &name)?;
+        match answer.status {
+            200 => made += 1,
+            429 => refused += 1,
+            status => bail!("{status} {}", answer.body),
+        }
+    }
+    let kilobytes = (bytes_below(&stage.data)? - before) / 1_000;
+    let reached = format!("{made} guests, {refused} refused, {kilobytes} kB of disk");
+    ensure!(made <= GUESTS_MAX, "{reached}; {GUESTS_MAX} are allowed");
+    ensure!(refused > made, "{reached}; it was no flood");
+
+    let mut newcomer = wire::open(stage.server, Source(88), Reads::Yes)?;
+    let answer = wire::post_json(&mut newcomer, "/api/guests", r#"{"name":"newcomer"}"#)?;
+    ensure!(answer.status == 200, "{reached}; nobody else comes in: {}", answer.body);
+    Ok(staying(reached, stream))
 }

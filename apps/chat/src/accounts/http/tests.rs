@@ -375,8 +375,8 @@ async fn whoever_is_blocked_is_known_to_oneself_alone() {
     ann.put(&path, &Value::Null).await.ok();
     ann.put(&path, &Value::Null).await.ok();
     let me = socket.expect_event(super::super::contract::ME).await;
-    assert_eq!(me.blocked, [bens.clone()]);
-    assert_eq!(ann.me().await.unwrap().blocked, [bens.clone()]);
+    assert_eq!(me.blocked, [&*bens]);
+    assert_eq!(ann.me().await.unwrap().blocked, [&*bens]);
     assert_eq!(ben.me().await.unwrap().blocked, [""; 0]);
     let store = &house.app.store;
     assert!(store.is_blocked(&anns, &bens).await.unwrap());
@@ -405,7 +405,7 @@ async fn the_page_knows_who_is_logged_in() {
     assert_eq!((&boot["is_local"], &boot["has_passkeys"]), (&json!(true), &json!(true)));
     let at = async |host: &str| {
         let response = ann.inner.get("/api/me").header("host", host).await;
-        serde_json::from_str::<Value>(&response.text()).unwrap()["has_passkeys"].clone()
+        serde_json::from_str::<Value>(response.text()).unwrap()["has_passkeys"].clone()
     };
     assert_eq!(at("127.0.0.1:3000").await, json!(false), "passkeys want a name");
     assert_eq!(at("chat.example").await, json!(false), "and TLS");

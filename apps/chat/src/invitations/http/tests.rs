@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use sockeye::AckError;
 
 use super::*;
 use crate::accounts::contract::Me;
@@ -151,7 +152,7 @@ async fn links_lead_to_where_others_reach_the_server() {
         let owner = house.account("Olga", Role::Owner).await;
         let request = owner.inner.post("/api/invitations").header("host", host);
         let response = request.json(&json!({ "role": "member" })).await;
-        let invited: Invited = serde_json::from_str(&response.text()).unwrap();
+        let invited: Invited = serde_json::from_str(response.text()).unwrap();
         assert_eq!(invited.addresses, expected, "{options} {host}");
         assert!(
             invited.qr.starts_with("<svg ") && invited.qr.ends_with("</svg>"),
@@ -160,4 +161,40 @@ async fn links_lead_to_where_others_reach_the_server() {
         );
         assert!(!invited.qr.contains("style"), "the page's policy forbids it");
     }
+}
+
+/// Nobody but its own moderators invites into a room that is not for everybody; who comes in lists it at once.
+#[tokio::test]
+async fn an_invitation_into_a_room_leads_there_on_every_device() {
+    let house = House::whole().await;
+    let owner = house.account("Olga", Role::Owner).await;
+    let maker = house.account("Mia", Role::Member).await;
+    let mut makers = maker.socket("/chat").await.unwrap();
+    let wanted = json!({ "title": "Secret", "kind": "invited" });
+    let room: Value = makers.emit_with_ack("create", &wanted).await.unwrap();
+    let id = room["id"].as_str().unwrap();
+    let into = json!({ "role": "member", "room": id });
+    let answer = owner.post("/api/invitations", &into).await;
+    assert_eq!(answer.refused(), (404, "gone".to_owned()), "who governs the server is not in it");
+    let Invited { invitation, code, .. } = invite(&maker, into).await;
+    assert_eq!(invitation.room, Some((id.to_owned(), "Secret".to_owned())));
+    let all: Vec<Invitation> = owner.get("/api/invitations").await.read();
+    assert_eq!(all[0].room, Some((id.to_owned(), String::new())), "its title is not for her");
+    let nobody = house.browser();
+    let accept = json!({ "code": code });
+    let answer = nobody.post("/api/invitations/accept", &accept).await;
+    assert_eq!(answer.refused(), (401, "unauthorized".to_owned()));
+    let guest = house.guest("Gast").await;
+    let mut chat = guest.socket("/chat").await.unwrap();
+    let mut list = guest.socket("/rooms").await.unwrap();
+    let open = json!({ "room": id });
+    let refused = chat.emit_with_ack::<_, Value>("open", &open).await.unwrap_err();
+    assert!(matches!(&refused, AckError::Remote(error) if error.code == "gone"), "{refused:?}");
+    assert_eq!(guest.post("/api/invitations/accept", &accept).await.ok(), json!({ "room": id }));
+    let membership = list.expect_event(crate::rooms::contract::MEMBERSHIP).await;
+    assert_eq!(membership.room, id);
+    let changed = list.expect_event(crate::rooms::contract::ROOMS).await;
+    assert_eq!(changed.changed[0].title, "Secret");
+    let opened: Value = chat.emit_with_ack("open", &open).await.unwrap();
+    assert_eq!(opened["room"]["title"], json!("Secret"), "{opened}");
 }

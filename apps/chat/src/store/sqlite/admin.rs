@@ -9,9 +9,9 @@ use sqlx::{Row as _, SqliteConnection};
 use super::{Sqlite, StoreError};
 use crate::accounts::contract::Person;
 use crate::admin::Actor;
-use crate::admin::contract::{AuditEntry, PeoplePage, PersonRow, RoomRow};
+use crate::admin::contract::{AuditEntry, PeoplePage, PersonRow};
 use crate::admin::store::{
-    AUDIT_ENTRIES_MAX, AdminStore, Census, Deed, Denied, Done, NewAuditEntry, PAGE_MAX,
+    AUDIT_ENTRIES_MAX, AdminStore, Census, Deed, Denied, Done, ListedRoom, NewAuditEntry, PAGE_MAX,
 };
 
 #[async_trait]
@@ -54,7 +54,7 @@ impl AdminStore for Sqlite {
             "SELECT (SELECT count(*) FROM people WHERE role <> 'guest' AND closed_at IS NULL) AS accounts,
                     (SELECT count(*) FROM people WHERE role = 'guest' AND visitor IS NULL AND closed_at IS NULL) AS guests,
                     (SELECT count(*) FROM sessions WHERE expires_at > ?1) AS sessions,
-                    (SELECT count(*) FROM rooms) AS rooms,
+                    (SELECT count(*) FROM rooms WHERE public_id <> '') AS rooms,
                     (SELECT count(*) FROM messages) AS messages",
         )
         .bind(now)
@@ -90,14 +90,14 @@ impl AdminStore for Sqlite {
 
     async fn people_called(&self, id_or_name: &str) -> Result<Vec<Person>, StoreError> {
         let mut connection = self.database.reads().acquire().await?;
-        Ok(lists::people_called(&mut connection, id_or_name).await?)
+        Ok(lists::find_people(&mut connection, id_or_name).await?)
     }
 
     async fn room_rows(
         &self,
         after: Option<&str>,
         viewer: Option<&str>,
-    ) -> Result<Option<Vec<RoomRow>>, StoreError> {
+    ) -> Result<Option<Vec<ListedRoom>>, StoreError> {
         let mut connection = self.database.reads().acquire().await?;
         Ok(lists::rooms(&mut connection, after, viewer).await?)
     }

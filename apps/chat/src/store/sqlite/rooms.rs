@@ -69,6 +69,7 @@ macro_rules! room_tables {
     };
 }
 pub(super) use making::insert_member;
+pub(super) use removal::unlink;
 use {room_columns, room_tables};
 
 #[async_trait]
@@ -142,6 +143,18 @@ impl RoomStore for Sqlite {
         .fetch_all(&self.database.reads())
         .await?;
         Ok(ids)
+    }
+
+    async fn bans(&self, rooms: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+        let bans = sqlx::query_as(
+            "SELECT r.public_id, m.person FROM rooms r JOIN members m ON m.room = r.id
+             WHERE m.role = 'banned' AND r.public_id <> ''
+             AND r.public_id IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(serde_json::to_string(rooms).unwrap_or_default())
+        .fetch_all(&self.database.reads())
+        .await?;
+        Ok(bans)
     }
 
     async fn members(&self, room: &str) -> Result<Vec<RoomMember>, StoreError> {
@@ -234,7 +247,7 @@ impl RoomStore for Sqlite {
 }
 
 /// A room with its row, and a person's place in it.
-async fn room_by_id(
+pub(super) async fn room_by_id(
     connection: &mut SqliteConnection,
     id: &str,
     person: &str,

@@ -200,3 +200,44 @@ async fn keys_of_messages_are_ones_own() {
         .unwrap();
     assert!(!other.contains(hidden.as_str().unwrap()), "{other}");
 }
+
+/// Leaving and coming again is no way around a mute or a ban, nor is an invitation.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_muted_stays_so() {
+    let chat = Chat::start().await;
+    let owner = chat.set_up().await;
+    let keeper = chat.connect(&owner).await;
+    for kind in ["open", "invited"] {
+        let title = format!("muted in {kind}");
+        let room =
+            done(&keeper, "create", &json!({ "title": title, "kind": "open" })).await["id"].clone();
+        let muted = chat.sign_up(&owner, &format!("Muted {kind}"), "member").await;
+        let socket = chat.connect(&muted).await;
+        done(&socket, "open", &json!({ "room": room })).await;
+        done(&keeper, "mute", &json!({ "room": room, "person": muted.id, "seconds": 600 })).await;
+        done(&keeper, "change", &json!({ "room": room, "kind": kind })).await;
+        let invitation = chat.invitation(&owner, &json!({ "role": "member", "room": room })).await;
+        let say = json!({ "room": room, "text": "x", "key": "k" });
+        assert_eq!(code(&socket, "say", &say).await, "muted", "{kind}");
+        done(&socket, "close", &json!({ "room": room })).await;
+        done(&socket, "open", &json!({ "room": room })).await;
+        assert_eq!(code(&socket, "say", &say).await, "muted", "{kind}: closed and opened");
+        done(&socket, "leave", &json!({ "room": room })).await;
+        let accept = json!({ "code": invitation });
+        let accepted = chat.ask(Some(&muted), "POST", "/api/invitations/accept", &accept).await;
+        assert_eq!(accepted.code(), "ok", "{kind}");
+        done(&socket, "open", &json!({ "room": room })).await;
+        assert_eq!(code(&socket, "say", &say).await, "muted", "{kind}: left and came again");
+        // Whoever may, lets them speak again.
+        done(&keeper, "mute", &json!({ "room": room, "person": muted.id, "seconds": 0 })).await;
+        assert_eq!(code(&socket, "say", &say).await, "ok", "{kind}");
+        // Banned, they are out by every way.
+        done(&keeper, "remove", &json!({ "room": room, "person": muted.id, "is_ban": true })).await;
+        let accepted = chat.ask(Some(&muted), "POST", "/api/invitations/accept", &accept).await;
+        assert_eq!(accepted.code(), "banned", "{kind}");
+        let expected = if kind == "open" { "banned" } else { "gone" };
+        assert_eq!(code(&socket, "open", &json!({ "room": room })).await, expected);
+        assert_ne!(code(&socket, "leave", &json!({ "room": room })).await, "ok");
+        assert_eq!(code(&socket, "open", &json!({ "room": room })).await, expected);
+    }
+}

@@ -373,3 +373,61 @@ async fn a_flood_leaves_others_alone() {
     assert_eq!(code(&honest, "people", &json!({ "search": "" })).await, "ok");
     calm(&mut chat).await;
 }
+
+/// What costs others something has a bound, also where it is not a message.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_what_is_no_message_has_a_bound() {
+    let mut chat = Chat::start_with(&["--trusted-proxies", "127.0.0.1"]).await;
+    let owner = chat.set_up().await;
+    let honest = chat.connect(&owner).await;
+    let room =
+        done(&honest, "create", &json!({ "title": "calm", "kind": "open" })).await["id"].clone();
+    done(&honest, "open", &json!({ "room": room })).await;
+    let mallory = chat.guest("Mallory").await;
+    let flood = chat.connect(&mallory).await;
+    done(&flood, "open", &json!({ "room": room })).await;
+    let before = honest.heard().len();
+    let mut answers = Vec::new();
+    for n in 0..4_000 {
+        let typing = json!({ "room": room, "is_typing": n % 2 == 0 });
+        answers.push(flood.begin("/chat", &format!("[\"typing\",{typing}]")).await);
+    }
+    for answer in answers {
+        let _ = answer.await;
+    }
+    code(&honest, "people", &json!({ "search": "" })).await;
+    let told = honest.heard()[before..].matches("[\"presence\"").count();
+    assert!(told < 400, "{told} heard of 4,000 that were typed");
+    for (event, asked) in [
+        ("keep", json!({ "room": room, "is_pinned": true })),
+        ("leave", json!({ "room": "AAAAAAAAAAAAAAAA" })),
+        ("change", json!({ "room": room, "description": "x" })),
+        ("members", json!({ "room": room })),
+    ] {
+        let person = chat.guest(&format!("Mallory {event}")).await;
+        let flood = chat.connect(&person).await;
+        done(&flood, "open", &json!({ "room": room })).await;
+        let mut answers = Vec::new();
+        for _ in 0..2_000 {
+            answers.push(flood.begin("/chat", &format!("[\"{event}\",{asked}]")).await);
+        }
+        let say = json!({ "room": room, "text": "heard all the same", "key": event });
+        done(&honest, "say", &say).await;
+        let mut refused = 0;
+        for answer in answers {
+            refused += usize::from(answer.await.is_ok_and(|answer| answer.contains("too_fast")));
+        }
+        assert!(refused > 500, "{event}: {refused} of 2,000 were too fast");
+    }
+    // Passwords take a core: whoever owns a room does not keep others from logging in by new ones for it.
+    let mine =
+        done(&honest, "create", &json!({ "title": "mine", "kind": "open" })).await["id"].clone();
+    let mut refused = 0;
+    for n in 0..60 {
+        let change =
+            json!({ "room": mine, "kind": "password", "password": format!("password {n}") });
+        refused += usize::from(code(&honest, "change", &change).await == "too_many_rooms");
+    }
+    assert!(refused >= 35, "{refused} of 60 new passwords were too many");
+    calm(&mut chat).await;
+}

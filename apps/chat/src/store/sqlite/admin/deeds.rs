@@ -1,17 +1,16 @@
 //! What is done with rights that others have not: looked at, done and put into the audit log in one write.
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::super::accounts::{changes, person, role_name, sessions};
-use super::super::writer::Within;
-use super::lists::kind;
+use super::super::rooms::{room_by_id, unlink};
+use super::super::writer::{Known, Within};
 use super::write_entry;
 use crate::accounts::contract::{Person, Role};
 use crate::accounts::store::Changed;
 use crate::admin::Actor;
-use crate::admin::store::{Deed, Denied, Done, GoneRoom, NewAuditEntry};
+use crate::admin::store::{Deed, Denied, Done, NewAuditEntry};
 use crate::contract::FIRST_ROOM;
-use crate::rooms::contract::RoomKind;
 
 /// What was done, and its entry: what, about whom, and further words.
 struct Deeded {
@@ -55,7 +54,7 @@ pub(super) async fn administer(
         }
         Deed::DeleteRoom { room } => match deed.check(by_role, None) {
             Err(denied) => Err(denied),
-            Ok(()) => delete_room(connection, room).await?,
+            Ok(()) => delete_room(connection, known, room).await?,
         },
         Deed::Guests { are_let_in } => match deed.check(by_role, None) {
             Err(denied) => Err(denied),
@@ -66,9 +65,6 @@ pub(super) async fn administer(
         Ok(deeded) => deeded,
         Err(denied) => return Ok(Err(denied)),
     };
-    if let Done::Room(room) = &deeded.done {
-        known.rooms.remove(&room.name);
-    }
     let Deeded { done, what, about, detail } = deeded;
     write_entry(connection, at, &NewAuditEntry { by: by.name(), what, about, detail }).await?;
     Ok(Ok(done))
@@ -131,35 +127,22 @@ async fn find(connection: &mut SqliteConnection, id: &str) -> Result<Option<Pers
 
 async fn delete_room(
     connection: &mut SqliteConnection,
+    known: &mut Known,
     id: &str,
 ) -> Result<Result<Deeded, Denied>, sqlx::Error> {
-    let row = sqlx::query("SELECT id, name, title, kind FROM rooms WHERE public_id = ?1")
-        .bind(id)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(row) = row else { return Ok(Err(Denied::Gone)) };
-    let (row_id, name): (i64, String) = (row.try_get("id")?, row.try_get("name")?);
-    if name == FIRST_ROOM {
+    let Some((row, of)) = room_by_id(connection, id, "").await? else {
+        return Ok(Err(Denied::Gone));
+    };
+    let room = of.room;
+    if room.name == FIRST_ROOM {
         return Ok(Err(Denied::Forbidden));
     }
-    let kind = kind(row.try_get("kind")?);
-    let members = sqlx::query_scalar("SELECT person FROM members WHERE room = ?1")
-        .bind(row_id)
-        .fetch_all(&mut *connection)
-        .await?;
-    // Members and invitations go with the room by themselves.
-    for statement in ["DELETE FROM messages WHERE room_id = ?1", "DELETE FROM rooms WHERE id = ?1"]
-    {
-        sqlx::query(statement).bind(row_id).execute(&mut *connection).await?;
-    }
+    let members = unlink(connection, known, row, &room).await?;
     // What only those who are in it may know is not for everybody who reads the log.
-    let about = match kind {
-        RoomKind::Open | RoomKind::Password => row.try_get("title")?,
-        RoomKind::Invited | RoomKind::Direct => id.to_owned(),
-    };
-    let room = GoneRoom { id: id.to_owned(), name, kind, members };
-    let detail = String::new();
-    Ok(Ok(Deeded { done: Done::Room(room), what: "room.delete", about, detail }))
+    let about = if room.is_public() { room.title.clone() } else { room.id.clone() };
+    let (what, detail) = ("room.delete", String::new());
+    let room = Box::new(room);
+    Ok(Ok(Deeded { done: Done::Room { room, members }, what, about, detail }))
 }
 
 async fn let_guests_in(

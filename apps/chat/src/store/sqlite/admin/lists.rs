@@ -7,7 +7,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::super::accounts::person;
 use crate::accounts::contract::Person;
 use crate::admin::contract::{PeoplePage, PersonRow, RoomRow};
-use crate::admin::store::PAGE_MAX;
+use crate::admin::store::{ListedRoom, PAGE_MAX};
 use crate::input::Nickname;
 use crate::rooms::contract::RoomKind;
 
@@ -73,8 +73,8 @@ pub(super) async fn person_row(
     row.as_ref().map(read_person).transpose()
 }
 
-/// See [`AdminStore::people_called`](crate::admin::store::AdminStore::people_called).
-pub(super) async fn people_called(
+/// See [`AdminStore::find_people`](crate::admin::store::AdminStore::find_people).
+pub(super) async fn find_people(
     connection: &mut SqliteConnection,
     id_or_name: &str,
 ) -> Result<Vec<Person>, sqlx::Error> {
@@ -96,18 +96,19 @@ pub(super) async fn rooms(
     connection: &mut SqliteConnection,
     after: Option<&str>,
     viewer: Option<&str>,
-) -> Result<Option<Vec<RoomRow>>, sqlx::Error> {
+) -> Result<Option<Vec<ListedRoom>>, sqlx::Error> {
     let mut behind = (i64::MAX, i64::MAX);
     if let Some(id) = after {
-        let row = sqlx::query("SELECT active_at, id FROM rooms WHERE public_id = ?1")
-            .bind(id)
-            .fetch_optional(&mut *connection)
-            .await?;
+        let row =
+            sqlx::query("SELECT active_at, id FROM rooms WHERE public_id = ?1 AND public_id <> ''")
+                .bind(id)
+                .fetch_optional(&mut *connection)
+                .await?;
         let Some(row) = row else { return Ok(None) };
         behind = (row.try_get("active_at")?, row.try_get("id")?);
     }
     let rows = sqlx::query(
-        "SELECT r.public_id, r.kind, r.active_at,
+        "SELECT r.public_id, r.name AS open_name, r.kind, r.active_at,
                 CASE WHEN r.kind IN ('open', 'password') OR EXISTS
                     (SELECT 1 FROM members WHERE room = r.id AND person = ?3 AND role <> 'banned')
                 THEN r.title ELSE '' END AS title,
@@ -115,7 +116,7 @@ pub(super) async fn rooms(
                 (SELECT count(*) FROM messages WHERE room_id = r.id) AS messages,
                 p.id, p.role, p.name, p.colour, p.picture
          FROM rooms r LEFT JOIN people p ON p.id = r.owner
-         WHERE (r.active_at, r.id) < (?1, ?2)
+         WHERE (r.active_at, r.id) < (?1, ?2) AND r.public_id <> ''
          ORDER BY r.active_at DESC, r.id DESC LIMIT ?4",
     )
     .bind(behind.0)
@@ -137,22 +138,25 @@ fn read_person(row: &SqliteRow) -> Result<PersonRow, sqlx::Error> {
     })
 }
 
-fn read_room(row: &SqliteRow) -> Result<RoomRow, sqlx::Error> {
+fn read_room(row: &SqliteRow) -> Result<ListedRoom, sqlx::Error> {
     let has_owner = row.try_get::<Option<&str>, _>("id")?.is_some();
-    Ok(RoomRow {
+    let kind = kind(row.try_get("kind")?);
+    let name: String = row.try_get("open_name")?;
+    let row = RoomRow {
         id: row.try_get("public_id")?,
         title: row.try_get("title")?,
-        kind: kind(row.try_get("kind")?),
+        kind,
         owner: has_owner.then(|| person(row)).transpose()?,
         members: row.try_get("members")?,
         people: 0,
         messages: row.try_get("messages")?,
         active_at: row.try_get("active_at")?,
-    })
+    };
+    Ok(ListedRoom { row, open_name: (kind == RoomKind::Open).then_some(name) })
 }
 
 /// A kind as it is stored; the database checks that it is one of them.
-pub(super) fn kind(name: &str) -> RoomKind {
+fn kind(name: &str) -> RoomKind {
     match name {
         "direct" => RoomKind::Direct,
         "invited" => RoomKind::Invited,

@@ -8,6 +8,7 @@ use crate::admin::store::Denied;
 use crate::id::Secret;
 use crate::names::Skeleton;
 use crate::rooms::contract::RoomKind;
+use crate::rooms::store::RoomStore as _;
 use crate::store::{Store as _, StoreOptions};
 
 struct Fixture {
@@ -227,16 +228,19 @@ async fn a_room_goes_with_all_that_was_said_and_the_first_one_stays() {
     .await;
     let delete = |room: &str| Deed::DeleteRoom { room: room.to_owned() };
     let done = f.does(&ada, delete("tea-id")).await.unwrap();
-    let Done::Room(room) = done else { panic!("{done:?}") };
+    let Done::Room { room, members } = done else { panic!("{done:?}") };
     assert_eq!((room.name.as_str(), room.kind), ("tea", RoomKind::Open));
-    assert_eq!(room.members, ["ada"]);
+    assert_eq!(members, ["ada"]);
     assert_eq!(f.does(&ada, delete("tea-id")).await, Err(Denied::Gone));
     f.does(&ada, delete("den-id")).await.unwrap();
+    assert_eq!(f.does(&ada, delete("")).await, Err(Denied::Gone));
+    assert_eq!(f.store.census(now()).await.unwrap().rooms, 1);
+    while f.store.sweep().await.unwrap() {}
     assert_eq!(f.number("SELECT count(*) FROM messages").await, 0);
     assert_eq!(f.number("SELECT count(*) FROM members").await, 0);
     let first = f.store.room_rows(None, None).await.unwrap().unwrap();
     assert_eq!(first.len(), 1);
-    assert_eq!(f.does(&ada, delete(&first[0].id)).await, Err(Denied::Forbidden));
+    assert_eq!(f.does(&ada, delete(&first[0].row.id)).await, Err(Denied::Forbidden));
     // The title of a room by invitation is for those who are in it.
     assert_eq!(f.log().await, ["Ada room.delete den-id ", "Ada room.delete Tea "]);
 }
@@ -258,7 +262,7 @@ async fn rooms_have_titles_for_those_who_may_know_them() {
     .await;
     let titles = async |viewer: Option<&str>| -> Vec<String> {
         let rooms = f.store.room_rows(None, viewer).await.unwrap().unwrap();
-        rooms.into_iter().map(|room| room.title).collect()
+        rooms.into_iter().map(|room| room.row.title).collect()
     };
     assert_eq!(titles(Some("ada")).await, ["lobby", "Tea", "Den", ""]);
     for outside in [Some("ben"), Some("nobody"), None] {
@@ -266,6 +270,7 @@ async fn rooms_have_titles_for_those_who_may_know_them() {
     }
     let rooms = f.store.room_rows(Some("tea-id"), None).await.unwrap().unwrap();
     assert_eq!(rooms.len(), 2);
+    let rooms: Vec<_> = rooms.into_iter().map(|room| room.row).collect();
     assert_eq!((rooms[0].members, rooms[0].messages), (1, 2));
     assert_eq!(rooms[0].owner.as_ref().map(|owner| owner.name.as_str()), Some("Ada"));
     assert_eq!(rooms[1].kind, RoomKind::Direct);

@@ -39,7 +39,7 @@ pub(super) async fn remove(
 }
 
 /// Takes a room from everybody; [`sweep`] deletes what was said in it. Its members' ids.
-pub(super) async fn unlink(
+pub(in crate::store::sqlite) async fn unlink(
     connection: &mut SqliteConnection,
     known: &mut Known,
     row: i64,
