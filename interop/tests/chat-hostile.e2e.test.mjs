@@ -140,7 +140,7 @@ describe("hostile text", () => {
         const last = reader.page.locator("#messages .message").last();
         // As it was said: nothing was left out, nothing taken for markup.
         await until(JSON.stringify(text.slice(0, 60)), async () =>
-          (await last.locator(".text").evaluate((element) => element.textContent)) === text.trim());
+          (await last.locator(".text").evaluate((element) => element.textContent)).trim() === text.trim());
         const { over, links } = await last.evaluate((message) => {
           const log = document.querySelector("#messages").getBoundingClientRect();
           const bubble = message.querySelector(".text").getBoundingClientRect();

@@ -376,6 +376,7 @@ describe("a person", () => {
     assert.ok(!(await wanda.shown()).includes("annoyance"));
     await wanda.page.goto(`${chat.url}/settings`);
     await wanda.page.getByRole("button", { name: "Unblock" }).click();
+    await wanda.page.getByRole("heading", { name: "Blocked people" }).waitFor({ state: "detached" });
     await wanda.page.goto(chat.room("lobby"));
     await wanda.sees("second annoyance");
   });
