@@ -13,6 +13,7 @@ import { atNextFrame } from "../frames.ts";
 import { RoomPeople } from "../presence/room.ts";
 import { newKey } from "../random.ts";
 import { isPassing, type Problem, problemOf } from "../refusal.ts";
+import { isRoomId } from "../router.svelte.ts";
 import { type Reader, Timeline, type Written } from "./timeline.ts";
 import type { Unsent } from "./unsent.ts";
 
@@ -178,8 +179,9 @@ export class Conversation {
    * can be said here.
    */
   say(text: string): boolean {
-    // What is said before one is in, as after a reload without a connection, goes out then.
-    if (this.phase !== "open" && this.phase !== "opening") return false;
+    // After a reload without a connection it waits, like what was said before.
+    const isKnown = this.phase === "open" || (this.phase === "opening" && isRoomId(this.key));
+    if (!isKnown) return false;
     if (!this.timeline.write({ key: newKey(), text, at: Date.now() })) return false;
     this.typedAt = 0;
     this.postAll();
