@@ -44,6 +44,9 @@ pub const SESSIONS_MAX: i64 = 50;
 /// How long the link works by which a new password is set, in milliseconds: a day.
 pub const RESET_LIFETIME: i64 = 24 * 3_600 * 1_000;
 
+/// The library's room of all sockets whose session goes on: who is shut out is out of it before the socket is closed.
+const ADMITTED: &str = "admitted";
+
 /// Known people are looked through for those who have gone when there are so many, and twice as many.
 const KNOWN_MIN: usize = 1_024;
 
@@ -177,7 +180,7 @@ impl Accounts {
         presence::follow(io, person);
         for namespace in ["/rooms", "/chat"] {
             if let Some(io) = io.of(namespace)
-                && let Err(error) = io.emit(PERSON, person)
+                && let Err(error) = io.to(ADMITTED).emit(PERSON, person)
             {
                 tracing::debug!(%error, "not sent");
             }

@@ -10,6 +10,7 @@ use crate::accounts::{Accounts, now};
 use crate::address::Reach;
 use crate::keys;
 use crate::notes::people::People;
+use crate::presence::seen::Ended;
 use crate::quota::{Quotas, Usage};
 use crate::rooms::live::Rooms;
 use crate::store::Store;
@@ -29,6 +30,8 @@ pub struct App {
     pub people: Arc<People>,
     /// What is known of rooms beside the store.
     pub rooms: Arc<Rooms>,
+    /// Of whom a connection has ended.
+    pub ended: Arc<Ended>,
     /// How much each address and each person has done.
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
@@ -51,6 +54,7 @@ impl App {
             store,
             people: Arc::default(),
             rooms: Arc::default(),
+            ended: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME))?,
             started_at: now(),
@@ -76,6 +80,7 @@ pub(crate) mod tests {
             store,
             people: Arc::default(),
             rooms: Arc::default(),
+            ended: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
             started_at: now(),

@@ -129,6 +129,7 @@ async fn gone(
             | DisconnectReason::ServerDisconnect
             | DisconnectReason::Expired
     );
+    app.ended.note(&caller.id);
     let chat = socket.io();
     for room in open.all() {
         match (reason, is_by_choice) {

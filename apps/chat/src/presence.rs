@@ -2,4 +2,4 @@
 
 pub mod contract;
 pub(crate) mod handlers;
-pub(crate) mod seen;
+pub mod seen;

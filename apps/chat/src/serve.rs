@@ -85,6 +85,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         store: Arc::clone(&store),
         people: Arc::new(People::default()),
         rooms: Arc::default(),
+        ended: Arc::default(),
         usage: Arc::new(Usage::new(args.limits.quotas())),
         keys: keys.clone(),
         started_at: now(),

@@ -268,9 +268,14 @@ async fn when_somebody_was_last_seen_is_kept() {
     let members = ada.ask(MEMBERS, &id(&room.id)).await.unwrap();
     assert!(members.iter().all(|it| it.is_online && it.seen_at.is_none()));
     disconnect(&team, &bob).await;
-    while seen(&team, &room, &bob_).await.is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let stored = async {
+        while seen(&team, &room, &bob_).await.is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(common::PATIENCE, stored)
+        .await
+        .expect("it is stored when Bob was last seen");
     let members = ada.ask(MEMBERS, &id(&room.id)).await.unwrap();
     let bobs = members.iter().find(|it| it.person.id == bob_.id()).unwrap();
     assert!(!bobs.is_online && bobs.seen_at.is_some());

@@ -9,7 +9,7 @@ use sockeye::{Broadcast, Expiry, Refuse, Socket};
 
 use super::contract::{Boot, ME, Me, Person, Role};
 use super::store::{NewSession, StoredSession};
-use super::{Accounts, Caller, SESSION_LIFETIME, cookie_name, cookies, now};
+use super::{ADMITTED, Accounts, Caller, SESSION_LIFETIME, cookie_name, cookies, now};
 use crate::address::Reach;
 use crate::id::{Digest, Secret, new_id};
 use crate::refusal::Refused;
@@ -85,6 +85,7 @@ impl Accounts {
             let session = session.ok_or_else(|| Refuse::new("unauthorized"))?;
             socket
                 .join([format!("person {}", session.person.id), format!("session {}", session.id)]);
+            socket.join(ADMITTED);
             if session.person.role == Role::Guest {
                 socket.join(GUESTS);
             }

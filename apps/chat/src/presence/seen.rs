@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye::{Io, PresenceUpdate, PresenceWatch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -18,6 +19,26 @@ use crate::store::Store;
 
 /// How often it is stored of those who stay.
 const INTERVAL: Duration = Duration::from_secs(60);
+
+/// People of whom a connection has ended, until it is stored. Presence itself says nothing of whoever comes and goes
+/// between two of its differences.
+#[derive(Debug, Default)]
+pub struct Ended {
+    people: Mutex<HashSet<String>>,
+    told: Notify,
+}
+
+impl Ended {
+    /// A connection of somebody has ended.
+    pub(crate) fn note(&self, person: &str) {
+        self.people.lock().insert(person.to_owned());
+        self.told.notify_one();
+    }
+
+    fn take(&self) -> Vec<String> {
+        self.people.lock().drain().collect()
+    }
+}
 
 /// The task that follows who is online.
 #[derive(Debug)]
@@ -31,23 +52,19 @@ impl Seen {
     pub(crate) fn start(app: &App, chat: &Io) -> Self {
         let online = Arc::default();
         let watch = chat.presence(ONLINE_ROOM).watch();
-        let task = tokio::spawn(follow(watch, Arc::clone(&app.store), Arc::clone(&online)));
+        let task = tokio::spawn(follow(watch, app.clone(), Arc::clone(&online)));
         Seen { online, task }
     }
 
     /// Stores it of those who are still here, or were a moment ago.
     pub(crate) async fn stop(self, app: &App) {
         self.task.abort();
-        let people = self.online.lock().drain().collect();
+        let people = self.online.lock().drain().chain(app.ended.take()).collect();
         store(&*app.store, people).await;
     }
 }
 
-async fn follow(
-    mut watch: PresenceWatch,
-    kept: Arc<dyn Store>,
-    online: Arc<Mutex<HashSet<String>>>,
-) {
+async fn follow(mut watch: PresenceWatch, app: App, online: Arc<Mutex<HashSet<String>>>) {
     let mut next = Instant::now() + INTERVAL;
     loop {
         let left = tokio::select! {
@@ -55,12 +72,13 @@ async fn follow(
                 Some(update) => apply(&mut online.lock(), update),
                 None => return,
             },
+            () = app.ended.told.notified() => app.ended.take(),
             () = sleep_until(next) => {
                 next = Instant::now() + INTERVAL;
                 online.lock().iter().cloned().collect()
             }
         };
-        store(&*kept, left).await;
+        store(&*app.store, left).await;
     }
 }
 
