@@ -411,20 +411,64 @@ async function firstRun(variant) {
   }
 }
 
-/** The picture of the README: two panes, in the middle of things. */
+/** The picture of the README: two panes, in the middle of things. Without emoji, which not every machine can draw. */
 async function readme() {
-  const world = await populated("en");
-  const { chat, people, lobby } = world;
+  const chat = await Chat.start("--messages-per-second", "0");
   try {
+    await chat.setUp("Mina Kim");
+    const line = {};
+    const cast = [["Joon", "moderator", 205], ["Skye", "member", 130], ["Ada", "member", 280], ["하늘", "member", 45]];
+    const ids = {};
+    for (const [name, role, colour] of cast) {
+      const { cookie, person } = await chat.member(name, role, { colour });
+      line[name] = await chat.line(cookie);
+      ids[name] = person.id;
+    }
+    line.Mina = chat.ownerLine;
+    await chat.post("/api/profile", { colour: 15 }, chat.owner, "PUT");
+    const say = async (who, room, text) => {
+      await line[who].ask("open", { room });
+      await line[who].say(room, text);
+    };
+    const lobby = (await line.Mina.list.emitWithAck("list", {})).rooms[0].id;
+    const make = async (title, options) => (await chat.makeRoom(title, options)).id;
+    const design = await make("Design", { description: "What it looks like, and why" });
+    const vault = await make("Board", { kind: "password", password: "open sesame" });
+    const hike = await make("Weekend hike", { description: "Where, and when" });
+    const party = await make("Ada's birthday", { kind: "invited" });
+    await line.Joon.ask("open", { room: design });
+    await say("Mina", vault, "The minutes are in the usual place.");
+    await say("Skye", lobby, "The coffee machine works again!");
+    await say("Joon", hike, "Train at 8:40, platform 3");
+    await line.Joon.ask("close", { room: hike });
+    const direct = (await line.Mina.ask("direct", { people: [ids.Skye] })).id;
+    await say("Skye", direct, "Can you look at the numbers later?");
+    await say("Mina", party, "Cake or pie?");
+    await line.Mina.ask("keep", { room: party, is_pinned: true, is_silenced: true });
+    for (const [who, text] of [
+      ["Joon", "The new list is on the test server. It is live now: open it twice and watch."],
+      ["Skye", "Just did. It's fast!"],
+      ["Skye", "One thing: on my phone the search field is a little close to the edge."],
+      ["Mina", "Good catch, that's two pixels. I'll fix it before lunch."],
+      ["하늘", "한국어 줄바꿈도 이제 자연스러워요. 단어가 잘리지 않네요."],
+      ["Mina", "다행이에요! 오래 걸렸거든요."],
+      ["Joon", "Everything else is in the notes: https://example.com/design/list?week=48"],
+      ["Mina", "Thanks, reading."],
+    ]) await say(who, design, text);
     const page = await chat.page(browser, chat.owner, { ...DESKTOP, colorScheme: "light", reducedMotion: "reduce" });
-    await page.goto(chat.room(lobby.id));
+    await page.goto(chat.room(design));
     await page.locator("#message").waitFor();
-    for (const { line } of people.slice(1)) await line.ask("open", { room: lobby.id });
-    await people[1].line.ask("typing", { room: lobby.id, is_typing: true });
+    await line.Ada.ask("open", { room: design });
+    await page.locator("[data-notice]").waitFor();
+    await say("Ada", design, "Hello everybody, what did I miss?");
+    await page.locator("#messages").getByText("what did I miss").waitFor();
+    await line.Joon.ask("typing", { room: design, is_typing: true });
     await page.locator("footer").getByText("Joon").waitFor();
     await page.locator("main h1").click();
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     const out = fileURLToPath(new URL("../../docs/images/chat.png", import.meta.url));
     await page.screenshot({ path: out });
+    await page.context().close();
     console.log(out);
   } finally {
     await chat.stop();
