@@ -247,6 +247,15 @@ impl Usage {
         })
     }
 
+    /// None was made after all: what was counted for it is given back.
+    pub fn made_none(&self, person: &str, origin: Origin) {
+        let rooms = self.quotas.rooms();
+        let _: Result<(), Exceeded> = self.using_both(person, origin, |buckets, _, _| {
+            buckets.rooms.give(rooms, 1);
+            Ok(())
+        });
+    }
+
     /// Somebody gives the password of a room. Counted before it is known whether it is right, so that guesses at the
     /// same time count too; a right one is [given back](Usage::guessed_right).
     ///
@@ -365,6 +374,9 @@ impl Bucket {
 
     /// Gives back what was taken.
     fn give(&mut self, rate: Rate, amount: u64) {
+        if rate.amount == 0 {
+            return;
+        }
         let filled_in = rate.per.mul_f64(amount as f64 / rate.amount as f64);
         self.0 = self.0.and_then(|full_at| full_at.checked_sub(filled_in));
     }

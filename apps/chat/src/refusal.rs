@@ -11,7 +11,7 @@ use crate::accounts::passkeys::store::PASSKEYS_MAX;
 use crate::admin::store::Denied;
 use crate::contract::Refusal;
 use crate::input::InvalidText;
-use crate::invitations::INVITATIONS_MAX;
+use crate::invitations::{INVITATIONS_MAX, INVITATIONS_OF_MEMBER_MAX};
 use crate::quota::{Exceeded, Limit};
 use crate::rooms::contract::{
     CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX,
@@ -108,7 +108,10 @@ pub(crate) enum Refused {
     LastOwner,
     #[error("at most {BLOCKS_MAX} people can be blocked; unblock somebody first")]
     BlocksFull,
-    #[error("there are {INVITATIONS_MAX} invitations; revoke some first")]
+    #[error(
+        "there are {INVITATIONS_MAX} invitations, or {INVITATIONS_OF_MEMBER_MAX} by a member; \
+         have some revoked first"
+    )]
     InvitationsFull,
     #[error("one may not come into this room any more")]
     Banned,

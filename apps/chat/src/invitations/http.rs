@@ -53,6 +53,7 @@ async fn invite(
     Json(wanted): Json<Invite>,
 ) -> Result<Json<Invited>, Refused> {
     let who = who.with_account()?;
+    app.accounts.try_change(&who.person.id)?;
     let addresses = app.reach.addresses(&request);
     Admin::new(app).invite(&who.into(), &wanted, addresses).await.map(Json)
 }

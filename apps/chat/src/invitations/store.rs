@@ -38,7 +38,8 @@ pub enum InvitationMade {
     Forbidden,
     /// There is no such room, or it is not for whoever makes it.
     Gone,
-    /// There are [`INVITATIONS_MAX`](super::INVITATIONS_MAX) already.
+    /// There are [`INVITATIONS_MAX`](super::INVITATIONS_MAX) already, or a member has
+    /// [`INVITATIONS_OF_MEMBER_MAX`](super::INVITATIONS_OF_MEMBER_MAX).
     Full,
 }
 

@@ -272,8 +272,15 @@ impl Asking {
         if !(2..=DIRECT_PEOPLE_MAX).contains(&people.len()) {
             return Err(Refused::DirectRange);
         }
-        self.app.usage.enter(&self.caller.id, self.open.origin)?;
-        let (found, joined) = self.app.store.direct(people).await?;
+        let (usage, origin) = (&self.app.usage, self.open.origin);
+        usage.enter(&self.caller.id, origin)?;
+        // Each set of people is a room of its own, in the list of each of them.
+        usage.make(&self.caller.id, origin)?;
+        let found = self.app.store.direct(people).await;
+        if !found.as_ref().is_ok_and(|(_, joined)| joined.len() > 1) {
+            usage.made_none(&self.caller.id, origin);
+        }
+        let (found, joined) = found?;
         self.joined(&found, &joined);
         Ok(self.shown(&found.room))
     }

@@ -374,7 +374,7 @@ impl Askers {
             body = body.replace("$setup", &chat.setup);
         }
         if body.contains("$invitation") {
-            let code = chat.invitation(&self.owner, &json!({ "role": "member", "uses": 1 })).await;
+            let code = chat.standing(&self.owner, "member").await;
             body = body.replace("$invitation", &code);
         }
         if body.contains("$into") {

@@ -1,8 +1,10 @@
 //! A running chat, and somebody in every place that one can have in it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -39,6 +41,8 @@ pub(crate) struct Chat {
     pub(crate) address: SocketAddr,
     pub(crate) setup: String,
     pub(crate) data: TempDir,
+    /// Invitations that can be used again and again, by who made them and for which role.
+    standing: Mutex<HashMap<(String, String), String>>,
 }
 
 impl Chat {
@@ -58,7 +62,7 @@ impl Chat {
         let line = program.said().await;
         let code = line.split_once("/setup#").expect(&line).1;
         let setup = code.split_whitespace().next().unwrap().to_owned();
-        Chat { program, address, setup, data }
+        Chat { program, address, setup, data, standing: Mutex::default() }
     }
 
     /// Asks as somebody, from an address of its own.
@@ -81,9 +85,21 @@ impl Chat {
 
     /// An account of this name, by an invitation of somebody who may.
     pub(crate) async fn sign_up(&self, by: &Person, name: &str, role: &str) -> Person {
-        let code = self.invitation(by, &json!({ "role": role, "uses": 1 })).await;
+        let code = self.standing(by, role).await;
         let body = json!({ "code": code, "name": name, "password": PASSWORD });
         Person::of(&self.ask(None, "POST", "/api/signup", &body).await)
+    }
+
+    /// The code of an invitation that is used again and again: nobody makes that many in so short a time.
+    pub(crate) async fn standing(&self, by: &Person, role: &str) -> String {
+        let key = (by.id.clone(), role.to_owned());
+        let known = self.standing.lock().get(&key).cloned();
+        if let Some(known) = known {
+            return known;
+        }
+        let code = self.invitation(by, &json!({ "role": role })).await;
+        self.standing.lock().insert(key, code.clone());
+        code
     }
 
     /// The code of a new invitation.

@@ -9,9 +9,9 @@ use super::writer::Within;
 use super::{Sqlite, StoreError};
 use crate::accounts::contract::Role;
 use crate::id::Digest;
-use crate::invitations::INVITATIONS_MAX;
 use crate::invitations::contract::{Invitation, InvitationView};
 use crate::invitations::store::{Accepted, InvitationMade, InvitationStore, NewInvitation};
+use crate::invitations::{INVITATIONS_MAX, INVITATIONS_OF_MEMBER_MAX};
 
 /// Whether an invitation `i` is of use at `?2`: see the trait. Whoever made it may invite so as long as their role is
 /// at least as high, and they are a moderator: of the room, or of the server where the room is for everybody anyway.
@@ -95,6 +95,17 @@ async fn make(within: Within<'_>, new: NewInvitation) -> Result<InvitationMade, 
         .fetch_one(&mut *connection)
         .await?;
     if there >= INVITATIONS_MAX {
+        return Ok(InvitationMade::Full);
+    }
+    let own: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM invitations i JOIN people p ON p.id = i.made_by
+         WHERE i.made_by = ?1 AND i.expires_at > ?2 AND p.role = 'member'",
+    )
+    .bind(&new.by)
+    .bind(at)
+    .fetch_one(&mut *connection)
+    .await?;
+    if own >= INVITATIONS_OF_MEMBER_MAX {
         return Ok(InvitationMade::Full);
     }
     sqlx::query(

@@ -431,3 +431,49 @@ async fn a_flood_of_what_is_no_message_has_a_bound() {
     assert!(refused >= 35, "{refused} of 60 new passwords were too many");
     calm(&mut chat).await;
 }
+
+/// What all share is not used up by one who may do little.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_member_does_not_use_up_what_is_for_all() {
+    let chat = Chat::start_with(&["--trusted-proxies", "127.0.0.1"]).await;
+    let owner = chat.set_up().await;
+    let mallory = chat.sign_up(&owner, "Mallory", "member").await;
+    let socket = chat.connect(&mallory).await;
+    let room = json!({ "title": "theirs", "kind": "invited" });
+    let room = done(&socket, "create", &room).await["id"].clone();
+    let invite = json!({ "role": "member", "room": room, "seconds": 31_536_000 });
+    let mut told = Vec::new();
+    for _ in 0..55 {
+        told.push(chat.ask(Some(&mallory), "POST", "/api/invitations", &invite).await.code());
+    }
+    let made = told.iter().filter(|code| *code == "ok").count();
+    assert_eq!((made, told.last().unwrap().as_str()), (50, "invitations_full"));
+    chat.invitation(&owner, &json!({ "role": "member" })).await;
+}
+
+/// Every set of people is a room of its own: whoever makes one after the other fills the lists of all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn direct_messages_are_rooms_too() {
+    let chat = Chat::start_with(&["--trusted-proxies", "127.0.0.1"]).await;
+    let owner = chat.set_up().await;
+    let mallory = chat.sign_up(&owner, "Mallory", "member").await;
+    let socket = chat.connect(&mallory).await;
+    let mut others = vec![owner];
+    for n in 0..5 {
+        others.push(chat.sign_up(&others[0], &format!("Victim {n}"), "member").await);
+    }
+    let mut told = Vec::new();
+    for set in 1..64_u32 {
+        let people: Vec<_> =
+            (0..6).filter(|n| set >> n & 1 == 1).map(|n| others[n].id.clone()).collect();
+        told.push(code(&socket, "direct", &json!({ "people": people })).await);
+    }
+    let made = told.iter().filter(|code| *code == "ok").count();
+    assert!((15..=25).contains(&made), "{made} rooms for direct messages");
+    assert_eq!(told.last().unwrap(), "too_many_rooms");
+    // Whatever is there is found again as often as one likes.
+    let other = chat.connect(&others[1]).await;
+    for _ in 0..40 {
+        done(&other, "direct", &json!({ "people": [others[2].id] })).await;
+    }
+}
