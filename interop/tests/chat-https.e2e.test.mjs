@@ -12,15 +12,17 @@ for (const [name, flags, status] of [
   ["over HTTP/1.1", ["--disable-http2"], 101],
 ]) {
   test(`carries messages both ways ${name}`, async (t) => {
-    const [browser, chat] = await Promise.all([launch(flags), Chat.start("--tls-self-signed")]);
-    t.after(() => Promise.all([browser.close(), chat.stop()]));
+    const browser = await launch(flags);
+    t.after(() => browser.close());
+    const chat = await Chat.start("--tls-self-signed");
+    t.after(() => chat.stop());
     assert.match(chat.server.log, /^listening on https:/m);
     const people = [];
     for (const nickname of ["Mina", "Joon"]) {
       const page = await openPage(browser, { ignoreHTTPSErrors: true });
       const network = await NetworkLog.of(page);
       const person = new Person(page);
-      await person.enter(chat.room("https"), nickname);
+      await person.enter(chat.room("lobby"), nickname);
       people.push({ person, network });
     }
     const [mina, joon] = people;
@@ -35,6 +37,11 @@ for (const [name, flags, status] of [
     await joon.person.say("and from 준");
     await mina.person.sees("and from 준");
     await until("the message in a frame", () => joon.network.frames.some(({ data }) => data.includes("hello from Mina")));
+    // The cookie of a session goes over TLS only, to no other site, and no script reads it.
+    const cookies = await mina.person.page.context().cookies();
+    assert.deepEqual(cookies.map(({ secure, httpOnly, sameSite }) => ({ secure, httpOnly, sameSite })), [
+      { secure: true, httpOnly: true, sameSite: "Lax" },
+    ]);
     for (const { person } of people) assert.deepEqual(person.page.problems, []);
   });
 }

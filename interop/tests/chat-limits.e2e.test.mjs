@@ -2,19 +2,17 @@
 // languages. The pictures lie in interop/screenshots.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { io } from "socket.io-client";
-import { launch, openPage, picture } from "./support/browser.mjs";
-import { Chat, Person } from "./support/chat.mjs";
+import { launch, picture } from "./support/browser.mjs";
+import { Chat, DESKTOP, KOREAN, Person, PHONE } from "./support/chat.mjs";
 import { until } from "./support/waiting.mjs";
 
 const COUNT = 16;
 const VARIANTS = [
-  { name: "phone-ko", locale: "ko-KR", viewport: { width: 390, height: 844 }, colorScheme: "light" },
-  { name: "phone-en-dark", locale: "en-US", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
-  { name: "desktop-en", locale: "en-US", viewport: { width: 1280, height: 800 }, colorScheme: "light" },
-  { name: "desktop-ko-dark", locale: "ko-KR", viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
+  { name: "phone-ko", locale: "ko-KR", ...PHONE, colorScheme: "light" },
+  { name: "phone-en-dark", locale: "en-US", ...PHONE, colorScheme: "dark" },
+  { name: "desktop-en", locale: "en-US", ...DESKTOP, colorScheme: "light" },
+  { name: "desktop-ko-dark", locale: "ko-KR", ...DESKTOP, colorScheme: "dark" },
 ];
-const KOREAN = /[가-힣]/;
 
 let browser;
 before(async () => {
@@ -30,7 +28,8 @@ for (const { name, ...options } of VARIANTS) {
     before(async () => {
       // A server of their own, so that none has used the share of the others.
       chat = await Chat.start("--messages-per-second", "1", "--rooms-per-hour", "3");
-      page = await openPage(browser, options);
+      await chat.setUp();
+      page = await chat.page(browser, (await chat.member("Mina")).cookie, options);
     });
     after(async () => {
       await page?.context().close();
@@ -40,15 +39,25 @@ for (const { name, ...options } of VARIANTS) {
 
     /** Asserts that a text is in the language of the page, and saves what is seen. */
     async function says(selector, pattern, shot) {
-      const text = await page.locator(selector).innerText();
+      const place = page.locator(selector);
+      await place.waitFor();
+      const text = await until("a text", () => place.innerText());
       assert.match(text, pattern);
       assert.equal(KOREAN.test(text), isKorean, text);
       await picture(page, `limits-${shot}-${name}`);
     }
 
+    /** Opens the dialog for a new room, and asks for one of this name. */
+    async function askForRoom(title) {
+      const dialog = page.locator("dialog[open]");
+      if (!(await dialog.isVisible())) await page.locator("#new-room").click();
+      await page.locator("#room-title").fill(title);
+      await page.locator("#save-room").click();
+    }
+
     test("too much at once is said, and goes out a little later", async () => {
       const person = new Person(page);
-      await person.enter(chat.room("rate"), "Mina");
+      await person.enter(chat.room("lobby"));
       const said = Array.from({ length: COUNT }, (_, n) => `<${n}>`);
       // Written without a network, so that they leave together however slow the writing was.
       await page.context().setOffline(true);
@@ -57,47 +66,49 @@ for (const { name, ...options } of VARIANTS) {
       const slowed = page.locator("#slowed").waitFor();
       await page.context().setOffline(false);
       await slowed;
-      await says("#slowed", /1/, "slowed");
+      await says("#slowed", /\d/, "slowed");
       const delivered = page.locator("[data-state=stored]");
       await until("all to be stored", async () => (await delivered.count()) === COUNT);
       await page.locator("#slowed").waitFor({ state: "detached" });
       await person.assertShown(said);
     });
 
-    test("one room too many is said where the message is", async () => {
-      const person = new Person(page);
-      await person.enter(chat.room("second"), "Mina");
-      await person.say("one room too many");
-      await page.locator(".failure").waitFor();
-      await says(".failure", /\d/, "rooms");
+    test("a room that nobody could enter is not made", async () => {
+      await page.goto(chat.url);
+      await askForRoom("team\u202Egnp");
+      await says("#room-title-note", isKorean ? /문자/ : /character/, "room-character");
+      await askForRoom("x".repeat(51));
+      await says("#room-title-note", isKorean ? /깁니다/ : /too long/, "room-length");
+      await askForRoom("e\u0301 \u00A0 room");
+      await page.locator("#message").waitFor();
+      assert.equal(await page.locator("main h1").innerText(), "é room");
+    });
+
+    test("one room too many is said where it is named, and what was entered stays", async () => {
+      await page.goto(chat.url);
+      await askForRoom("one room too many");
+      await says("dialog[open] [role=alert]", /\d/, "rooms");
+      assert.equal(await page.locator("#room-title").inputValue(), "one room too many");
     });
 
     test("a name that looks like another one is refused", async (t) => {
-      const other = io(chat.url, { forceNew: true, transports: ["websocket"] });
-      t.after(() => other.disconnect());
-      await other.emitWithAck("join", { room: "rate", name: "Ada" });
-      await page.goto(chat.room("rate"));
-      await page.locator("#nickname").fill("Аdа");
-      await page.locator("#enter").click();
-      await page.locator("#entry-status.problem").waitFor();
-      await says("#entry-status", /./, "name");
-      await page.locator("#nickname").fill("A\u200Bda");
-      await page.locator("#enter").click();
-      await says("#entry-status", isKorean ? /문자/ : /character/, "character");
-      await page.locator("#nickname").fill("Ada");
-      await page.locator("#enter").click();
-      await new Person(page).entered();
-    });
-
-    test("a room that nobody could enter is not opened", async () => {
-      await page.goto(chat.url);
-      const field = page.locator("#new-room");
-      await field.fill("team\u202Egnp");
-      assert.ok(await page.locator("#open-room").isDisabled());
-      await says("#new-room-status", isKorean ? /문자/ : /character/, "list");
-      await field.fill("e\u0301 \u00A0 room");
-      await page.locator("#open-room").click();
-      await until("the room", () => decodeURIComponent(page.url()).endsWith("/room/é room"));
+      await chat.member("Ada");
+      const stranger = await chat.page(browser, undefined, options);
+      t.after(() => stranger.context().close());
+      await stranger.goto(chat.url);
+      const note = stranger.locator("#nickname-note");
+      for (const [nickname, pattern] of [["Аdа", /./], ["A\u200Bda", isKorean ? /문자/ : /character/]]) {
+        await stranger.locator("#nickname").fill(nickname);
+        await stranger.locator("#enter-guest").click();
+        const text = await until("the refusal", async () => (await note.count()) && note.innerText());
+        assert.match(text, pattern);
+        assert.equal(KOREAN.test(text), isKorean, text);
+      }
+      await picture(stranger, `limits-name-${name}`);
+      await stranger.locator("#nickname").fill("Bea");
+      await stranger.locator("#enter-guest").click();
+      await stranger.locator("#rooms a").first().waitFor();
+      assert.deepEqual(stranger.problems, []);
     });
   });
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPage, picture, watch } from "./support/browser.mjs";
-import { Chat, Person } from "./support/chat.mjs";
+import { Chat, KOREAN, Person } from "./support/chat.mjs";
 import { until } from "./support/waiting.mjs";
 
 const VARIANTS = [
@@ -12,12 +12,13 @@ const VARIANTS = [
   { name: "desktop-en", locale: "en-US", viewport: { width: 1280, height: 800 }, colorScheme: "light" },
   { name: "desktop-ko-dark", locale: "ko-KR", viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
 ];
-const KOREAN = /[가-힣]/;
 
 let browser;
 let chat;
 before(async () => {
-  [browser, chat] = await Promise.all([launch(), Chat.start()]);
+  browser = await launch();
+  chat = await Chat.start();
+  await chat.setUp();
 });
 after(async () => {
   await browser?.close();
@@ -55,7 +56,7 @@ async function keptTexts() {
   const all = open.result.transaction("events").objectStore("events").getAll();
   await new Promise((resolve, reject) => Object.assign(all, { onsuccess: resolve, onerror: reject }));
   open.result.close();
-  return all.result.map(({ event }) => event.args[1].msg);
+  return all.result.map(({ event }) => event.args[1].text);
 }
 
 async function offline(person) {
@@ -90,26 +91,22 @@ async function loseAnswers(person) {
   return link;
 }
 
-/** Waits until nothing of what a page shows is on its way any more. */
-function arrived(person) {
-  return until("everything to be stored", async () => (await person.page.locator("[data-state]:not([data-state=stored])").count()) === 0);
-}
-
 describe("what is written without a connection", () => {
   test("outlives the tab, and goes out once from the next one", async (t) => {
     const joon = await tab(t);
-    await joon.enter(chat.room("closed"), "Joon");
+    const room = await chat.newRoom("closed");
+    await joon.enter(room, "Joon");
     const mina = await tab(t);
-    await mina.enter(chat.room("closed"), "Mina");
+    await mina.enter(room, "Mina");
     await offline(mina);
     await write(mina, "first", "second");
     const next = await nextTab(mina);
     await mina.page.close();
     await next.page.context().setOffline(false);
-    await next.enter(chat.room("closed"), "Mina");
+    await next.enter(room, "Mina");
     await joon.sees("second");
     await next.sees("second");
-    await arrived(next);
+    await next.arrived();
     for (const who of [joon, next]) await who.assertShown(["first", "second"]);
     assert.deepEqual(await until("the outbox to be empty", async () => {
       const kept = await next.page.evaluate(keptTexts);
@@ -120,32 +117,33 @@ describe("what is written without a connection", () => {
 
   test("outlives reloads, and goes out once", async (t) => {
     const joon = await tab(t);
-    await joon.enter(chat.room("reloaded"), "Joon");
+    const room = await chat.newRoom("reloaded");
+    await joon.enter(room, "Joon");
     const mina = await tab(t);
-    await mina.enter(chat.room("reloaded"), "Mina");
+    await mina.enter(room, "Mina");
     const connect = await withoutSockets(mina);
     await write(mina, "first", "second");
-    // Once without entering.
-    await mina.page.reload();
-    await mina.page.locator("#nickname").waitFor();
-    await mina.page.reload();
-    await mina.page.locator("#enter").click();
+    // Twice, and the first time nothing can be sent either.
+    for (let n = 0; n < 2; n += 1) {
+      await mina.page.reload();
+      await mina.page.locator("#reconnecting").waitFor();
+    }
     await connect();
     await mina.entered();
     await mina.say("third");
     await joon.sees("third");
-    await arrived(mina);
+    await mina.arrived();
     for (const who of [joon, mina]) await who.assertShown(["first", "second", "third"]);
   });
 
   test("outlives reloads on a page without HTTPS, which has no locks", async (t) => {
     const name = "chat.test";
-    const [plain, server] = await Promise.all([
-      launch([`--host-resolver-rules=MAP ${name} 127.0.0.1`]),
-      Chat.start("--allowed-host", name),
-    ]);
-    t.after(() => Promise.all([plain.close(), server.stop()]));
-    const room = server.room("http").replace("localhost", name);
+    const plain = await launch([`--host-resolver-rules=MAP ${name} 127.0.0.1`]);
+    t.after(() => plain.close());
+    const server = await Chat.start("--allowed-host", name);
+    t.after(() => server.stop());
+    await server.setUp();
+    const room = (await server.newRoom("http")).replace("localhost", name);
     const mina = new Person(await openPage(plain));
     await mina.enter(room, "Mina");
     assert.equal(await mina.page.evaluate(() => typeof navigator.locks), "undefined");
@@ -153,12 +151,12 @@ describe("what is written without a connection", () => {
     await mina.say("first");
     await mina.say("second");
     await mina.page.reload();
-    await mina.page.locator("#enter").click();
+    await mina.page.locator("#reconnecting").waitFor();
     await connect();
     await mina.entered();
     await mina.say("third");
     await mina.sees("third");
-    await arrived(mina);
+    await mina.arrived();
     await mina.assertShown(["first", "second", "third"]);
     // As the server has it.
     const joon = new Person(await openPage(plain));
@@ -170,24 +168,24 @@ describe("what is written without a connection", () => {
 
   test("goes out once although the tab was copied, and what it keeps with it", async (t) => {
     const joon = await tab(t);
-    await joon.enter(chat.room("copied"), "Joon");
+    const room = await chat.newRoom("copied");
+    await joon.enter(room, "Joon");
     const mina = await tab(t);
-    await mina.enter(chat.room("copied"), "Mina");
+    await mina.enter(room, "Mina");
     const connect = await withoutSockets(mina);
     await write(mina, "in both tabs");
     const opened = mina.page.context().waitForEvent("page");
     await mina.page.evaluate(() => void open(location.href));
     const copy = new Person(watch(await opened));
-    await copy.page.locator("#enter").waitFor();
-    assert.match(await copy.page.evaluate(() => JSON.stringify(sessionStorage)), /in both tabs/);
-    await copy.page.locator("#enter").click();
+    await copy.page.locator("#reconnecting").waitFor();
+    assert.match(await copy.page.evaluate(() => JSON.stringify(localStorage)), /in both tabs/);
     await connect();
     await copy.entered();
     await mina.page.locator("#reconnecting").waitFor({ state: "detached" });
     await copy.say("after that");
     for (const who of [joon, mina, copy]) {
       await who.sees("after that");
-      await arrived(who);
+      await who.arrived();
       await who.assertShown(["in both tabs", "after that"]);
     }
     assert.deepEqual(copy.page.problems, []);
@@ -195,11 +193,12 @@ describe("what is written without a connection", () => {
 
   test("goes out of each tab once, and what a closed one left out of one", async (t) => {
     const joon = await tab(t);
-    await joon.enter(chat.room("tabs"), "Joon");
+    const room = await chat.newRoom("tabs");
+    await joon.enter(room, "Joon");
     const first = await tab(t);
-    await first.enter(chat.room("tabs"), "Mina");
+    await first.enter(room, "Mina");
     const second = await nextTab(first);
-    await second.enter(chat.room("tabs"), "Mina");
+    await second.enter(room, "Mina");
     await offline(first);
     await second.page.locator("#reconnecting").waitFor();
     await write(first, "from the first tab");
@@ -208,7 +207,7 @@ describe("what is written without a connection", () => {
     for (const text of ["from the first tab", "from the second tab"]) {
       for (const who of [joon, first, second]) await who.sees(text);
     }
-    await Promise.all([first, second].map(arrived));
+    await Promise.all([first, second].map((who) => who.arrived()));
 
     await offline(first);
     await second.page.locator("#reconnecting").waitFor();
@@ -216,10 +215,10 @@ describe("what is written without a connection", () => {
     await first.page.close();
     await second.page.context().setOffline(false);
     const others = await Promise.all([nextTab(second), nextTab(second)]);
-    await Promise.all(others.map((other) => other.enter(chat.room("tabs"), "Mina")));
+    await Promise.all(others.map((other) => other.enter(room, "Mina")));
     for (const who of [joon, second, ...others]) {
       await who.sees("from a closed tab");
-      await arrived(who);
+      await who.arrived();
       for (const text of ["from the first tab", "from the second tab", "from a closed tab"]) {
         await who.assertShown([text]);
       }
@@ -237,7 +236,7 @@ describe("a message whose answer is lost", () => {
     }],
   ]) {
     test(`${what} is stored and shown once`, async (t) => {
-      const room = chat.room(`answer lost ${what}`);
+      const room = await chat.newRoom(`answer lost ${what}`);
       const joon = await tab(t);
       await joon.enter(room, "Joon");
       const mina = await tab(t);
@@ -245,7 +244,7 @@ describe("a message whose answer is lost", () => {
       await mina.enter(room, "Mina");
       await mina.say("before");
       await until("the WebSocket", () => link.cut);
-      await arrived(mina);
+      await mina.arrived();
       link.isLost = true;
       await mina.say("is it there?");
       await joon.sees("is it there?");
@@ -253,10 +252,10 @@ describe("a message whose answer is lost", () => {
       await lose(link);
       link.isLost = false;
       await mina.page.locator("#reconnecting").waitFor({ state: "detached" });
-      await arrived(mina);
+      await mina.arrived();
       await mina.say("after");
       await joon.sees("after");
-      await arrived(mina);
+      await mina.arrived();
       for (const who of [mina, joon]) await who.assertShown(["before", "is it there?", "after"]);
     });
   }
@@ -265,27 +264,34 @@ describe("a message whose answer is lost", () => {
 for (const { name, ...options } of VARIANTS) {
   test(`sent, under way and refused are told apart on ${name}`, async (t) => {
     const isKorean = options.locale === "ko-KR";
-    const [mine, other, sent, underWay] = isKorean
-      ? ["어제 쓰다 만 말이에요", "지우", "지금 도착했어요", "아직 가는 중이에요"]
-      : ["I never got to send this", "Jiu", "This one has arrived", "This one is still on its way"];
+    const [mine, sent, underWay] = isKorean
+      ? ["어제 쓰다 만 말이에요", "지금 도착했어요", "아직 가는 중이에요"]
+      : ["I never got to send this", "This one has arrived", "This one is still on its way"];
     const mina = await tab(t, options);
-    const room = chat.room(`pictures ${name}`);
-    await mina.enter(room, isKorean ? "미나" : "Mina");
+    const made = await chat.makeRoom(`pictures ${name}`);
+    const room = chat.room(made.id);
+    await mina.enter(room, isKorean ? `미나 ${name}` : `Mina ${name}`);
+    const { id } = (await chat.ownerLine.ask("members", { room: made.id })).find(({ person }) =>
+      person.name.endsWith(name)).person;
+    const mute = (seconds) => chat.ownerLine.ask("mute", { room: made.id, person: id, seconds });
     await offline(mina);
     await write(mina, mine);
     assert.equal(await mina.state(mine), "waiting");
     await picture(mina.page, `outbox-waiting-${name}`);
 
+    // Meanwhile somebody has muted them: what was written is refused, and kept.
+    await mute(600);
     const next = await nextTab(mina);
     await mina.page.close();
     await next.page.context().setOffline(false);
     const link = await loseAnswers(next);
-    await next.enter(room, other);
+    await next.page.goto(room);
     await until("the refusal", async () => (await next.state(mine)) === "failed");
     const failure = next.page.locator(".failure");
     assert.equal(KOREAN.test(await failure.innerText()), isKorean);
+    await mute(0);
+    await next.entered();
     await next.say(sent);
-    await until("the WebSocket", () => link.cut);
     await until("the answer", async () => (await next.state(sent)) === "stored");
     link.isLost = true;
     await next.say(underWay);
@@ -295,7 +301,6 @@ for (const { name, ...options } of VARIANTS) {
     // Kept over a reload, and said only when it is asked for, or given up.
     link.isLost = false;
     await next.page.reload();
-    await next.page.locator("#enter").click();
     await next.entered();
     await next.sees(underWay);
     await until("the answer", async () => (await next.state(underWay)) === "stored");

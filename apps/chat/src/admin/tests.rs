@@ -3,8 +3,6 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tower_service::Service as _;
 
@@ -17,7 +15,7 @@ use crate::app::tests::app;
 use crate::id::new_id;
 use crate::input::Nickname;
 use crate::rooms::contract::{REMOVED, ROOMS, RemovedReason};
-use crate::store::FILE_NAME;
+use crate::store::sqlite::by_hand;
 
 struct Fixture {
     app: App,
@@ -65,11 +63,7 @@ impl Fixture {
     }
 
     async fn sql(&self, sql: &'static str) {
-        let file = self.data.path().join(FILE_NAME);
-        let options = SqliteConnectOptions::new().filename(file);
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        by_hand::run(self.data.path(), sql).await;
     }
 
     async fn ask(
@@ -359,11 +353,7 @@ async fn what_is_done_reaches_those_who_are_connected() {
     assert_eq!(list.expect_event(ME).await.person.role, Role::Moderator);
 
     // A room that Ben is in, and everybody sees.
-    let file = house.data.path().join(FILE_NAME);
-    let options = SqliteConnectOptions::new().filename(file);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(ROOM).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+    by_hand::run(house.data.path(), ROOM).await;
     let io = house.app.accounts.io().unwrap();
     io.of("/chat").unwrap().to(format!("person {id}")).join("room room-id");
     io.of("/rooms").unwrap().join("public");

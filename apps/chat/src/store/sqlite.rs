@@ -12,6 +12,8 @@
 
 mod accounts;
 mod admin;
+#[cfg(test)]
+pub(crate) mod by_hand;
 mod clock;
 mod database;
 mod health;

@@ -4,10 +4,13 @@ const time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit
 const day = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
 const shortDay = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
 const dayWithYear = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
+const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
 /** The time of day. */
 export const timeOf = (at: number): string => time.format(at);
+/** Day and time, for tables and narrow places. */
+export const momentOf = (at: number): string => moment.format(at);
 /** Day and time to the second. */
 export const fullOf = (at: number): string => full.format(at);
 

@@ -14,6 +14,7 @@ export const english = {
 
   welcomeName: "Hello, {name}",
   chooseRoom: "Choose a room, or make one",
+  chooseRoomGuest: "Choose a room",
   tellAddress: "Colleagues get here at this address.",
 
   roomTitle: "Name of the room",
@@ -71,6 +72,7 @@ export const english = {
   leaveRoom: "Leave",
   leaveRoomSure: "You leave “{room}”. You can come back whenever you like.",
   leaveClosedSure: "You leave “{room}”. To come back you will need another invitation or the password.",
+  leaveOwner: "“{room}” is yours. Hand it over to somebody in the list of people first, or delete it.",
   leftRoom: "You have left “{room}”.",
   deleteRoom: "Delete the room",
   deleteRoomSure: "“{room}” and everything that was said there will be gone for good.",
@@ -103,6 +105,7 @@ export const korean: Record<keyof typeof english, string> = {
 
   welcomeName: "{name} 님, 안녕하세요",
   chooseRoom: "방을 고르거나 새로 만들어 보세요",
+  chooseRoomGuest: "방을 골라 보세요",
   tellAddress: "함께할 사람에게 이 주소를 알려 주세요.",
 
   roomTitle: "방 이름",
@@ -160,6 +163,7 @@ export const korean: Record<keyof typeof english, string> = {
   leaveRoom: "나가기",
   leaveRoomSure: "“{room}” 방에서 나갑니다. 언제든 다시 들어올 수 있습니다.",
   leaveClosedSure: "“{room}” 방에서 나갑니다. 다시 들어오려면 초대나 비밀번호가 필요합니다.",
+  leaveOwner: "“{room}” 방은 내 방입니다. 먼저 사람들 목록에서 다른 사람에게 넘기거나, 방을 없애세요.",
   leftRoom: "“{room}” 방에서 나왔습니다.",
   deleteRoom: "방 없애기",
   deleteRoomSure: "“{room}” 방과 그 방의 대화가 모두 사라집니다.",
