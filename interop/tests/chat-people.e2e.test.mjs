@@ -203,7 +203,7 @@ describe("a session", () => {
     const desk = await at(t, account);
     const phone = await device(t, PHONE);
     await phone.goto(`${chat.url}/login`);
-    await fill(phone, { name: "Sofia", password: "not that one" }, "log-in");
+    await fill(phone, { name: "sofia", password: "not that one" }, "log-in");
     await phone.locator("[role=alert], #password-note span").first().waitFor();
     await fill(phone, { password: PASSWORD }, "log-in");
     await phone.locator("#rooms a").first().waitFor();
