@@ -142,6 +142,7 @@ describe("an invitation", () => {
 
     const fresh = await device(t);
     await fresh.goto(link);
+    await fresh.locator("#sign-up").waitFor();
     assert.match(await fresh.locator("#door").innerText(), /the plan/);
     await fill(fresh, { name: "Nora", password: PASSWORD }, "sign-up");
     await new Person(fresh).entered();
