@@ -46,6 +46,7 @@ impl Found {
         }
     }
 
+    #[allow(clippy::print_stderr, reason = "how much was asked is to be seen")]
     fn end(self, name: &str, began: Instant) {
         let asked = ASKED.load(Ordering::Relaxed);
         eprintln!(
@@ -216,9 +217,9 @@ async fn nobody(cast: &Cast, found: &mut Found, places: &[Place]) {
                 let payload: Value =
                     serde_json::from_str(&event.payload(cast, &places[1].id)).unwrap();
                 let args = format!("[\"{}\",{payload}]", event.name);
-                let _ = socket.begin(namespace, &args).await;
+                drop(socket.begin(namespace, &args).await);
             }
-            let _ = socket.begin(namespace, "[\"list\",{}]").await;
+            drop(socket.begin(namespace, "[\"list\",{}]").await);
             // Whether it is closed by then or not: an answer to this comes after those to all before.
             if socket.connect("/").await.is_ok() {
                 let _ =

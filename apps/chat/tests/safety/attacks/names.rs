@@ -19,6 +19,7 @@ fn cases() -> Cases {
 /// Names that the eye does not tell apart, by other letters.
 const ALIKE: &[(&str, &str)] = &[
     ("Ada", "\u{410}d\u{430}"),
+    ("Case", "cASE"),
     ("Paula", "P\u{430}ul\u{430}"),
     ("scope", "\u{455}\u{441}\u{43e}\u{440}\u{435}"),
     ("Ill", "lll"),

@@ -158,7 +158,7 @@ async fn a_session_that_ends_in_mid_upgrade_is_over() {
     assert_eq!(ended.status, 204);
     socket.send("5").await;
     // Nothing comes back but an end.
-    let _ = socket.begin("/chat", "[\"people\",{\"search\":\"\"}]").await;
+    drop(socket.begin("/chat", "[\"people\",{\"search\":\"\"}]").await);
     socket.closed().await;
     assert!(!socket.heard().contains("43/chat"), "{}", socket.heard());
     let (status, body) = polling.get().await;
