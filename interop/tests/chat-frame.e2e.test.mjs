@@ -118,7 +118,9 @@ describe("the panes", () => {
     assert.match(await row.innerText(), /Draft:\s*begun in 0/);
     await row.click();
     await page.locator("#send").click();
-    await until("no draft", async () => !/Draft/.test(await row.innerText()));
+    // Its row has gone to the top with that, and stays there.
+    await until("what was said", async () => /You:\s*begun in 0/.test(await row.innerText()));
+    await until("the top", async () => (await page.locator("#rooms a").first().getAttribute("href")).endsWith(rooms[0]));
     for (const n of [1, 2]) {
       await page.locator(`#rooms a[href$="${rooms[n]}"]`).click();
       await until("the room", async () => (await page.locator("#message").inputValue()) === `begun in ${n}`);

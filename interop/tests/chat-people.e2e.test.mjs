@@ -142,6 +142,7 @@ describe("an invitation", () => {
 
     const fresh = await device(t);
     await fresh.goto(link);
+    await fresh.locator("#sign-up").waitFor();
     assert.match(await fresh.locator("#door").innerText(), /the plan/);
     await fill(fresh, { name: "Nora", password: PASSWORD }, "sign-up");
     await new Person(fresh).entered();
@@ -203,7 +204,7 @@ describe("a session", () => {
     const desk = await at(t, account);
     const phone = await device(t, PHONE);
     await phone.goto(`${chat.url}/login`);
-    await fill(phone, { name: "Sofia", password: "not that one" }, "log-in");
+    await fill(phone, { name: "sofia", password: "not that one" }, "log-in");
     await phone.locator("[role=alert], #password-note span").first().waitFor();
     await fill(phone, { password: PASSWORD }, "log-in");
     await phone.locator("#rooms a").first().waitFor();
