@@ -450,7 +450,7 @@ async fn notes_message_says_who_came_and_went() {
 async fn notes_tutorial_sends_every_message_to_everybody() {
     let example = Example::start("notes_tutorial").await;
     let page = example.get("/").await;
-    assert!(page.contains("/socket.io/socket.io.js") && page.contains("jquery"), "{page}");
+    assert!(page.contains("/socket.io/socket.io.js") && !page.contains("https://"), "{page}");
     let (first, second) = (example.client().await, example.client().await);
     let mut heard = [hear::<String>(&first, "chat message"), hear(&second, "chat message")];
     second.emit("chat message", "안녕").unwrap();
