@@ -73,7 +73,7 @@ test("the chat's page notices that it is offline", async (t) => {
   const page = await openPage(browser);
   t.after(() => page.context().close());
   await watchOffline(page);
-  await new Person(page).enter(chat.room("offline"), "Mina");
+  await new Person(page).enter(`${chat.url}/room`, "Mina");
   await page.evaluate(() => {
     const look = () => {
       if (!document.querySelector("#reconnecting")) return;

@@ -236,6 +236,7 @@ describe("the keyboard alone", () => {
     await page.keyboard.press("Enter");
     await page.locator("#members li").first().waitFor();
     await page.keyboard.press("Escape");
+    await until("the button of the people", async () => (await focused(page)) === "#people");
     await tabTo(page, "#menu");
     await page.keyboard.press("ArrowDown");
     await until("the menu", async () => (await focused(page)).includes("People"));

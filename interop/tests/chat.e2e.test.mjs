@@ -129,8 +129,9 @@ describe("a room", () => {
       await mina.say(text);
       await mina.sees(text);
     }
+    await mina.arrived();
     await mina.page.reload();
-    await mina.sees("third");
+    for (const text of said) await mina.sees(text);
     await mina.assertShown(said);
   });
 });

@@ -22,7 +22,7 @@ test("polling first, then 101, then polling stops", async (t) => {
   t.after(() => page.context().close());
   const network = await NetworkLog.of(page);
   const mina = new Person(page);
-  await mina.enter(chat.room("upgrade"), "Mina");
+  await mina.enter(`${chat.url}/room`, "Mina");
 
   const [webSocket] = await until("the WebSocket", () => network.webSockets.length > 0 && network.webSockets);
   await until("the answer 101", () => webSocket.status === 101);
