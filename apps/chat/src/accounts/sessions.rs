@@ -11,6 +11,7 @@ use super::contract::{Boot, ME, Me, Person, Role};
 use super::store::{NewSession, StoredSession};
 use super::{ADMITTED, Accounts, Caller, SESSION_LIFETIME, cookie_name, cookies, now};
 use crate::address::Reach;
+use crate::conversation::person_key;
 use crate::id::{Digest, Secret, new_id};
 use crate::refusal::Refused;
 use crate::store::StoreError;
@@ -83,8 +84,7 @@ impl Accounts {
             let changes = self.0.changes.load(Ordering::Acquire);
             let session = self.session(cookie).await?;
             let session = session.ok_or_else(|| Refuse::new("unauthorized"))?;
-            socket
-                .join([format!("person {}", session.person.id), format!("session {}", session.id)]);
+            socket.join([person_key(&session.person.id), session_key(&session.id)]);
             socket.join(ADMITTED);
             if session.person.role == Role::Guest {
                 socket.join(GUESTS);
@@ -190,7 +190,7 @@ impl Accounts {
             return;
         }
         self.0.changes.fetch_add(1, Ordering::Release);
-        let rooms: Vec<_> = sessions.iter().map(|id| format!("session {id}")).collect();
+        let rooms: Vec<_> = sessions.iter().map(|id| session_key(id)).collect();
         for io in self.namespaces() {
             shut(&io.to(&rooms));
         }
@@ -266,7 +266,7 @@ impl Accounts {
             let (person, blocked) = (person.clone(), blocked.clone());
             let me = Me { person, expires_at, blocked, session: session.id };
             for io in self.namespaces() {
-                if let Err(error) = io.to(format!("session {}", me.session)).emit(ME, &me) {
+                if let Err(error) = io.to(session_key(&me.session)).emit(ME, &me) {
                     tracing::debug!(%error, "not sent");
                 }
             }
@@ -282,6 +282,11 @@ impl Accounts {
         while self.0.store.forget_what_is_over().await? {}
         Ok(())
     }
+}
+
+/// The library's room of all sockets of a session.
+fn session_key(id: &str) -> String {
+    format!("session {id}")
 }
 
 /// Closes sockets. What is said from now on does not reach them, although the end takes a moment on its way.

@@ -20,8 +20,6 @@ use crate::api::Json;
 use crate::app::App;
 use crate::id::{Digest, Secret, new_id};
 use crate::refusal::Refused;
-use crate::rooms::live::membership_of;
-use crate::store::StoreError;
 
 /// The width and height of a QR code at least, in pixels.
 const QR_PIXELS_MIN: u32 = 240;
@@ -138,25 +136,13 @@ async fn accept(
     let code = Digest::of(&request.code).ok_or(Refused::InvitationOver)?;
     match app.store.accept_invitation(code, &who.person.id).await? {
         Accepted::Room(room, is_new) => {
-            if is_new {
-                app.tell_of_new_member(&room, &who.person.id).await?;
+            if is_new && let Some(io) = app.accounts.io() {
+                app.rooms.joined(&app, io, &room, &who.person.id).await?;
             }
             Ok(Json(LeadsTo { room }))
         }
         Accepted::Banned => Err(Refused::Banned),
         Accepted::Over => Err(Refused::InvitationOver),
-    }
-}
-
-impl App {
-    /// Somebody is new in a room: all their pages list it.
-    async fn tell_of_new_member(&self, room: &str, person: &str) -> Result<(), StoreError> {
-        let Some(io) = self.accounts.io() else { return Ok(()) };
-        let Some(of) = self.store.room(room, person).await? else { return Ok(()) };
-        let membership = membership_of(room, of.place.as_ref());
-        self.rooms.tell_membership(io, person, &membership);
-        self.rooms.changed(self, io, room);
-        Ok(())
     }
 }
 
