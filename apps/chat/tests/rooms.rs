@@ -413,7 +413,7 @@ async fn direct_messages_are_found_again() {
 }
 
 #[tokio::test]
-async fn whoever_looks_after_the_server_removes_any_room() {
+async fn a_room_that_is_deleted_is_gone_with_all_that_was_said() {
     let data = TempDir::new().unwrap();
     let team = Team::new(data.path()).await;
     let (_, mut ada) = team.join("Ada").await;
@@ -423,12 +423,11 @@ async fn whoever_looks_after_the_server_removes_any_room() {
     for n in 0..5 {
         ada.say(&room.id, &n.to_string()).await.unwrap();
     }
-    let io = team.server.server().io();
-    assert!(team.app.rooms.remove(&team.app, &io, &room.id).await.unwrap());
+    ada.ask(DELETE, &id(&room.id)).await.unwrap();
     assert_eq!(ada.next(REMOVED).await.reason, RemovedReason::Gone);
     assert_eq!(ada.open(&room.id).await.unwrap_err(), "gone");
-    assert!(!team.app.rooms.remove(&team.app, &io, &room.id).await.unwrap());
-    assert!(!team.app.rooms.remove(&team.app, &io, &first.id).await.unwrap());
+    assert_eq!(ada.ask(DELETE, &id(&room.id)).await.unwrap_err(), "gone");
+    assert_eq!(ada.ask(DELETE, &id(&first.id)).await.unwrap_err(), "forbidden");
     while team.app.store.sweep().await.unwrap() {}
     assert!(team.app.store.newest(&room.id).await.unwrap().0.is_empty());
     team.stop().await;

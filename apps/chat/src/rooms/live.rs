@@ -87,18 +87,6 @@ impl Rooms {
         }
     }
 
-    /// Removes a room of any kind but the first, whoever owns it: for those who look after the server. Whether there
-    /// was one.
-    ///
-    /// # Errors
-    /// Nothing could be stored.
-    pub async fn remove(&self, app: &App, io: &Io, room: &str) -> Result<bool, StoreError> {
-        let Some((room, members)) = app.store.remove_room(room).await? else { return Ok(false) };
-        self.tell_gone(app, io, &room, &members);
-        self.sweep(app);
-        Ok(true)
-    }
-
     /// Somebody has become a member of a room by other means than coming in, such as an invitation: they are told, and
     /// see it on their list.
     ///

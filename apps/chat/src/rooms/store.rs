@@ -350,15 +350,6 @@ pub trait RoomStore {
         is_empty: StillEmpty,
     ) -> Result<Option<(StoredRoom, Vec<String>)>, StoreError>;
 
-    /// Removes a room of any kind but the first; the room as it was, with its members.
-    ///
-    /// # Errors
-    /// Nothing could be stored.
-    async fn remove_room(
-        &self,
-        room: &str,
-    ) -> Result<Option<(StoredRoom, Vec<String>)>, StoreError>;
-
     /// Deletes a part of what is left of rooms that are gone; whether there may be more.
     ///
     /// # Errors

@@ -216,14 +216,6 @@ impl RoomStore for Sqlite {
         self.write(move |within| Box::pin(removal::vanish(within, room, is_empty))).await
     }
 
-    async fn remove_room(
-        &self,
-        room: &str,
-    ) -> Result<Option<(StoredRoom, Vec<String>)>, StoreError> {
-        let room = room.to_owned();
-        self.write(move |within| Box::pin(removal::remove(within, room))).await
-    }
-
     async fn sweep(&self) -> Result<bool, StoreError> {
         self.write(|within| Box::pin(removal::sweep(within))).await
     }

@@ -4,7 +4,6 @@ use sqlx::SqliteConnection;
 
 use super::making::hidden_name;
 use super::room_by_id;
-use crate::contract::FIRST_ROOM;
 use crate::rooms::store::{StillEmpty, StoredRoom};
 use crate::store::sqlite::writer::{Known, Within};
 
@@ -19,19 +18,6 @@ pub(super) async fn vanish(
     let Within { connection, known, .. } = within;
     let Some((row, of)) = room_by_id(connection, &id, "").await? else { return Ok(None) };
     if !of.room.is_passing || !is_empty() {
-        return Ok(None);
-    }
-    let members = unlink(connection, known, row, &of.room).await?;
-    Ok(Some((of.room, members)))
-}
-
-pub(super) async fn remove(
-    within: Within<'_>,
-    id: String,
-) -> Result<Option<(StoredRoom, Vec<String>)>, sqlx::Error> {
-    let Within { connection, known, .. } = within;
-    let Some((row, of)) = room_by_id(connection, &id, "").await? else { return Ok(None) };
-    if of.room.name == FIRST_ROOM {
         return Ok(None);
     }
     let members = unlink(connection, known, row, &of.room).await?;
