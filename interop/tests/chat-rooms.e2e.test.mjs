@@ -424,3 +424,64 @@ describe("who is there", () => {
     await toList(Ben);
   });
 });
+
+describe("an answer that takes its time", () => {
+  /** Another page of Ann's, whose connection the test holds: what the server says waits while `gate.isShut`. */
+  async function slowPage(t, { hasClock = false } = {}) {
+    const { Ann } = people;
+    const page = watch(await Ann.page.context().newPage());
+    const gate = { isShut: false, held: [], asked: [] };
+    await page.routeWebSocket(/socket\.io/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        gate.asked.push(String(message));
+        server.send(message);
+      });
+      server.onMessage((message) => {
+        if (gate.isShut) gate.held.push(() => socket.send(message));
+        else socket.send(message);
+      });
+    });
+    gate.open = () => {
+      gate.isShut = false;
+      for (const send of gate.held.splice(0)) send();
+    };
+    gate.count = (event) => gate.asked.filter((message) => message.includes(`["${event}"`)).length;
+    if (hasClock) await page.clock.install();
+    t.after(async () => {
+      await page.close();
+      assert.deepEqual(page.problems, []);
+    });
+    return { person: new Person(page), page, gate };
+  }
+
+  test("the list of people shows nobody as less than they are", async (t) => {
+    const { Ann } = people;
+    const room = await chat.makeRoom("Slow answers", {}, Ann.line);
+    const { person, page, gate } = await slowPage(t);
+    await person.enter(chat.room(room.id));
+    gate.isShut = true;
+    await page.locator("#people").click();
+    await until("the question", () => gate.count("members") > 0);
+    assert.equal(await page.locator("#members").getAttribute("aria-busy"), "true");
+    assert.equal(await page.locator("#members li").count(), 0);
+    gate.open();
+    const entry = page.locator(`#members [data-person="${Ann.id}"]`);
+    assert.match(await entry.innerText(), /Owner/);
+    assert.equal(await page.locator("#members").getAttribute("aria-busy"), "false");
+  });
+
+  test("people are looked for once for each search, and not again for what was found", async (t) => {
+    const { page, gate } = await slowPage(t, { hasClock: true });
+    await page.goto(chat.url);
+    await page.locator("#new-direct").click();
+    const found = page.locator("#found-people button", { hasText: "Ben" });
+    await found.waitFor();
+    // Whatever waits for its time has had it.
+    await page.clock.runFor(5_000);
+    await page.locator("#find-people").fill("nobody of this name");
+    await page.clock.runFor(5_000);
+    await found.waitFor({ state: "detached" });
+    assert.equal(gate.count("people"), 2);
+  });
+});

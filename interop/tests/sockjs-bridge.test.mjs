@@ -20,7 +20,7 @@ after(() => server?.stop());
 /** A page on one transport, whose events are waited for. */
 async function open(transport) {
   const Client = function (url) {
-    return new SockJS(url, null, { transports: transport });
+    return new SockJS(url, null, { transports: transport, timeout: PATIENCE });
   };
   const waiting = new Map();
   const heard = new Proxy({}, { get: (_, name) => (...args) => waiting.get(name)?.(args) });

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { launch, openPage } from "./support/browser.mjs";
 import { standIn } from "./support/program.mjs";
+import { PATIENCE } from "./support/waiting.mjs";
 
 const script = fileURLToPath(new URL("../node_modules/sockjs-client/dist/sockjs.min.js", import.meta.url));
 
@@ -40,10 +41,13 @@ after(async () => {
   await server?.stop();
 });
 
-/** Runs in the page: what comes back of the texts on one transport, and how the connection ended. */
-function exchange({ url, transports, texts }) {
+/**
+ * Runs in the page: what comes back of the texts on one transport, and how the connection ended.
+ * A transport is given the time that a busy machine needs; the client would take the next one.
+ */
+function exchange({ url, transports, texts, timeout }) {
   return new Promise((resolve) => {
-    const socket = new window.SockJS(url, null, { transports });
+    const socket = new window.SockJS(url, null, { transports, timeout });
     const seen = { transport: undefined, texts: [] };
     socket.onopen = () => {
       seen.transport = socket.transport;
@@ -68,7 +72,7 @@ for (const [name, home, transports] of [
         t.after(() => page.context().close());
         await page.goto(home());
         await page.addScriptTag({ url: "/sockjs.js" });
-        const run = (path, texts) => page.evaluate(exchange, { url: server.url + path, transports: transport, texts });
+        const run = (path, texts) => page.evaluate(exchange, { url: server.url + path, transports: transport, texts, timeout: PATIENCE });
         assert.deepEqual(await run("/echo", TEXTS), {
           transport, texts: TEXTS, code: 3_001, reason: "done", wasClean: true,
         });
@@ -89,7 +93,7 @@ test("a page whose origin is not let in opens nothing, on no transport", async (
   await page.goto(origin);
   await page.addScriptTag({ url: "/sockjs.js" });
   for (const transports of ["websocket", "xhr-streaming", "eventsource", "xhr-polling"]) {
-    const end = await page.evaluate(exchange, { url: `${closed.url}/echo`, transports, texts: ["never"] });
+    const end = await page.evaluate(exchange, { url: `${closed.url}/echo`, transports, texts: ["never"], timeout: PATIENCE });
     assert.deepEqual([end.transport, end.texts, end.wasClean], [undefined, [], false], transports);
   }
 });

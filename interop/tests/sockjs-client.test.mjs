@@ -18,7 +18,7 @@ class Client {
 
   static async open(url, transport) {
     const client = new Client();
-    client.socket = new SockJS(url, null, { transports: transport });
+    client.socket = new SockJS(url, null, { transports: transport, timeout: PATIENCE });
     client.closed = new Promise((resolve) => {
       client.socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, wasClean });
     });

@@ -43,7 +43,7 @@ after(async () => {
 for (const transport of ["websocket", "xhr-streaming", "eventsource", "xhr-polling"]) {
   test(`${transport}: each message before the next is sent, and silence for longer than the proxy waits`, async () => {
     const inbox = new Inbox();
-    const socket = new SockJS(`${proxy.url}/echo`, null, { transports: transport });
+    const socket = new SockJS(`${proxy.url}/echo`, null, { transports: transport, timeout: PATIENCE });
     let end = null;
     socket.onmessage = ({ data }) => inbox.push(data);
     const closed = new Promise((resolve) => {
