@@ -233,6 +233,24 @@ describe("a session", () => {
     assert.deepEqual(second.page.problems, []);
   });
 
+  test("that ended while the page was away is told once it is back, and the page does not go on trying", async (t) => {
+    const account = await chat.member("Nora");
+    const nora = await at(t, account);
+    await nora.page.context().setOffline(true);
+    await nora.page.locator("#reconnecting").waitFor();
+    await chat.post("/api/logout-everywhere", {}, account.cookie);
+    await nora.page.context().setOffline(false);
+    await door(nora.page);
+    await nora.page.locator("#door").getByText("Your session is over. Please log in again.").waitFor();
+    const tries = [];
+    nora.page.on("request", (request) => request.url().includes("/socket.io/") && tries.push(request.url()));
+    await fill(nora.page, { name: "Nora", password: "not that one" }, "log-in");
+    await nora.page.locator("[role=alert], #password-note span").first().waitFor();
+    assert.deepEqual(tries, []);
+    await fill(nora.page, { password: PASSWORD }, "log-in");
+    await nora.entered();
+  });
+
   test("leaves nothing behind in the browser when one logs out", async (t) => {
     const account = await chat.member("Vera");
     const vera = await at(t, account);
@@ -375,6 +393,10 @@ describe("a person", () => {
     await wanda.entered();
     await wanda.sees("peace");
     assert.ok(!(await wanda.shown()).includes("annoyance"));
+    // On another device they have a name, too.
+    const phone = await device(t, PHONE, (await chat.post("/api/login", { name: "Wanda", password: PASSWORD })).cookie);
+    await phone.goto(`${chat.url}/settings`);
+    await phone.locator("section[aria-labelledby=blocked]").getByText("Xaver").waitFor();
     await wanda.page.goto(`${chat.url}/settings`);
     await wanda.page.getByRole("button", { name: "Unblock" }).click();
     await wanda.page.getByRole("heading", { name: "Blocked people" }).waitFor({ state: "detached" });
