@@ -234,21 +234,21 @@ describe("a session", () => {
   });
 
   test("that ended while the page was away is told once it is back, and the page does not go on trying", async (t) => {
-    const account = await chat.member("Nora");
-    const nora = await at(t, account);
-    await nora.page.context().setOffline(true);
-    await nora.page.locator("#reconnecting").waitFor();
+    const account = await chat.member("Sibylle");
+    const sibylle = await at(t, account);
+    await sibylle.page.context().setOffline(true);
+    await sibylle.page.locator("#reconnecting").waitFor();
     await chat.post("/api/logout-everywhere", {}, account.cookie);
-    await nora.page.context().setOffline(false);
-    await door(nora.page);
-    await nora.page.locator("#door").getByText("Your session is over. Please log in again.").waitFor();
+    await sibylle.page.context().setOffline(false);
+    await door(sibylle.page);
+    await sibylle.page.locator("#door").getByText("Your session is over. Please log in again.").waitFor();
     const tries = [];
-    nora.page.on("request", (request) => request.url().includes("/socket.io/") && tries.push(request.url()));
-    await fill(nora.page, { name: "Nora", password: "not that one" }, "log-in");
-    await nora.page.locator("[role=alert], #password-note span").first().waitFor();
+    sibylle.page.on("request", (request) => request.url().includes("/socket.io/") && tries.push(request.url()));
+    await fill(sibylle.page, { name: "Sibylle", password: "not that one" }, "log-in");
+    await sibylle.page.locator("[role=alert], #password-note span").first().waitFor();
     assert.deepEqual(tries, []);
-    await fill(nora.page, { password: PASSWORD }, "log-in");
-    await nora.entered();
+    await fill(sibylle.page, { password: PASSWORD }, "log-in");
+    await sibylle.entered();
   });
 
   test("leaves nothing behind in the browser when one logs out", async (t) => {

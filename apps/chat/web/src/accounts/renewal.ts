@@ -1,4 +1,4 @@
-/** How long a page goes without asking who it is, milliseconds: so much later the session and its cookie last their whole time again. */
+/** How long a page goes without asking who it is, milliseconds: the server lets a session last on when so much of it is gone. */
 export const RENEWAL_AGE = 24 * 3_600 * 1_000;
 /** How often the page looks whether it is time, milliseconds: clocks of timers stand still while the machine sleeps. */
 const LOOK_INTERVAL = 3_600 * 1_000;
