@@ -135,6 +135,22 @@ describe("an invitation", () => {
     assert.equal(await late.locator("#sign-up").count(), 0);
   });
 
+  test("leads to where others reach the server, and so does the address of a room", async (t) => {
+    const known = await Chat.start("--public-url", "https://chat.example");
+    t.after(() => known.stop());
+    await known.setUp("Olga");
+    const page = await known.page(browser, known.owner);
+    t.after(() => page.context().close());
+    const olga = new Person(page);
+    await olga.enter(known.room("lobby"));
+    await olga.choose("#menu", "Invite people");
+    const field = page.locator("dialog[open] input[readonly]").first();
+    assert.match(await field.inputValue(), /^https:\/\/chat\.example\/room\/\S+$/);
+    assert.match(await invitationLink(page), /^https:\/\/chat\.example\/invite#\S+$/);
+    await page.locator("dialog[open]").getByText(/works until .*, for as many people/).waitFor();
+    assert.deepEqual(page.problems, []);
+  });
+
   test("into a room leads there: new people, members, and guests who keep what they said", async (t) => {
     const room = await chat.makeRoom("the plan", { kind: "invited" });
     const { body } = await chat.post("/api/invitations", { role: "member", room: room.id }, chat.owner);
