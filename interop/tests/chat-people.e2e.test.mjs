@@ -135,6 +135,22 @@ describe("an invitation", () => {
     assert.equal(await late.locator("#sign-up").count(), 0);
   });
 
+  test("leads to where others reach the server, and so does the address of a room", async (t) => {
+    const known = await Chat.start("--public-url", "https://chat.example");
+    t.after(() => known.stop());
+    await known.setUp("Olga");
+    const page = await known.page(browser, known.owner);
+    t.after(() => page.context().close());
+    const olga = new Person(page);
+    await olga.enter(known.room("lobby"));
+    await olga.choose("#menu", "Invite people");
+    const field = page.locator("dialog[open] input[readonly]").first();
+    assert.match(await field.inputValue(), /^https:\/\/chat\.example\/room\/\S+$/);
+    assert.match(await invitationLink(page), /^https:\/\/chat\.example\/invite#\S+$/);
+    await page.locator("dialog[open]").getByText(/works until .*, for as many people/).waitFor();
+    assert.deepEqual(page.problems, []);
+  });
+
   test("into a room leads there: new people, members, and guests who keep what they said", async (t) => {
     const room = await chat.makeRoom("the plan", { kind: "invited" });
     const { body } = await chat.post("/api/invitations", { role: "member", room: room.id }, chat.owner);
@@ -231,6 +247,24 @@ describe("a session", () => {
     for (const { page } of [first, second, other]) await door(page);
     assert.equal(await nameOf(other.page), null);
     assert.deepEqual(second.page.problems, []);
+  });
+
+  test("that ended while the page was away is told once it is back, and the page does not go on trying", async (t) => {
+    const account = await chat.member("Sibylle");
+    const sibylle = await at(t, account);
+    await sibylle.page.context().setOffline(true);
+    await sibylle.page.locator("#reconnecting").waitFor();
+    await chat.post("/api/logout-everywhere", {}, account.cookie);
+    await sibylle.page.context().setOffline(false);
+    await door(sibylle.page);
+    await sibylle.page.locator("#door").getByText("Your session is over. Please log in again.").waitFor();
+    const tries = [];
+    sibylle.page.on("request", (request) => request.url().includes("/socket.io/") && tries.push(request.url()));
+    await fill(sibylle.page, { name: "Sibylle", password: "not that one" }, "log-in");
+    await sibylle.page.locator("[role=alert], #password-note span").first().waitFor();
+    assert.deepEqual(tries, []);
+    await fill(sibylle.page, { password: PASSWORD }, "log-in");
+    await sibylle.entered();
   });
 
   test("leaves nothing behind in the browser when one logs out", async (t) => {
@@ -375,6 +409,10 @@ describe("a person", () => {
     await wanda.entered();
     await wanda.sees("peace");
     assert.ok(!(await wanda.shown()).includes("annoyance"));
+    // On another device they have a name, too.
+    const phone = await device(t, PHONE, (await chat.post("/api/login", { name: "Wanda", password: PASSWORD })).cookie);
+    await phone.goto(`${chat.url}/settings`);
+    await phone.locator("section[aria-labelledby=blocked]").getByText("Xaver").waitFor();
     await wanda.page.goto(`${chat.url}/settings`);
     await wanda.page.getByRole("button", { name: "Unblock" }).click();
     await wanda.page.getByRole("heading", { name: "Blocked people" }).waitFor({ state: "detached" });

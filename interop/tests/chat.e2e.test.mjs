@@ -186,6 +186,11 @@ describe("leaving a room", () => {
     const joon = await person(t, "unsent", "Joon");
     await joon.page.context().setOffline(true);
     await joon.page.locator("#reconnecting").waitFor();
+    // Who is there is not known now, and so it is not said.
+    const here = joon.page.locator("main header p");
+    assert.equal(await here.innerText(), "Not connected");
+    assert.equal((await joon.page.locator("#people").innerText()).includes("2"), false);
+    assert.equal(await joon.page.locator("main header").getByText("online").count(), 0);
     await joon.say("not sent");
     await until("the banner to count it", async () => /1 unsent/.test(await joon.page.locator("#reconnecting").innerText()));
     // Nobody can leave without the server's knowing: it is said, and nothing is lost.
@@ -196,6 +201,7 @@ describe("leaving a room", () => {
     await joon.page.context().setOffline(false);
     await mina.sees("not sent");
     await joon.arrived();
+    await until("who is there to be told again", async () => /^2 /.test(await here.innerText()));
     await mina.assertShown(["not sent"]);
   });
 });

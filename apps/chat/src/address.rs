@@ -121,24 +121,42 @@ impl Reach {
 
     /// The addresses for links that others are given, the best one first; there is at least one.
     pub(crate) fn addresses(&self, head: &Parts) -> Vec<String> {
-        let source = self.source(head);
-        let asked = source.host.filter(|host| Url::parse(&format!("http://{host}/")).is_ok());
-        let scheme = if source.secure { "https" } else { "http" };
-        let asked = asked.map(|host| (format!("{scheme}://{host}"), is_loopback_host(host)));
+        let asked = self.asked(head);
         let mut all = self.public.clone();
-        all.extend(
-            asked.iter().filter(|(_, is_loopback)| !is_loopback).map(|(url, _)| url.clone()),
-        );
+        all.extend(asked.iter().filter(|url| !is_loopback(url)).map(origin));
         all.extend(self.machine.iter().cloned());
         if all.is_empty() {
-            all.extend(asked.map(|(url, _)| url));
+            all.push(self.seen_as(head));
         }
         let mut known = HashSet::new();
         all.retain(|url| known.insert(url.clone()));
-        if all.is_empty() {
-            all.push(format!("{scheme}://localhost"));
-        }
         all
+    }
+
+    /// The best one of these.
+    pub(crate) fn best_for(&self, head: &Parts) -> String {
+        self.addresses(head).swap_remove(0)
+    }
+
+    /// The address that whoever asks knows already, or that everybody may know: a stranger is told of no other.
+    pub(crate) fn seen_as(&self, head: &Parts) -> String {
+        let asked = || self.asked(head).as_ref().map(origin);
+        let public = self.public.first().cloned().or_else(asked);
+        public.unwrap_or_else(|| format!("{}://localhost", self.scheme(head)))
+    }
+
+    /// The address that was asked for, if its host is one and nothing beside it.
+    fn asked(&self, head: &Parts) -> Option<Url> {
+        let host = self.source(head).host?;
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
+        if !host.bytes().all(is_plain) {
+            return None;
+        }
+        Url::parse(&format!("{}://{host}/", self.scheme(head))).ok()
+    }
+
+    fn scheme(&self, head: &Parts) -> &'static str {
+        if self.source(head).secure { "https" } else { "http" }
     }
 
     /// The same where no request tells an address; none without a server.
@@ -157,18 +175,22 @@ impl Reach {
 
     /// The name that was asked for, in lower case and without a port; `None` for an address such as 192.0.2.1.
     pub(crate) fn host_name(&self, head: &Parts) -> Option<String> {
-        let url = Url::parse(&format!("http://{}/", self.source(head).host?)).ok()?;
-        url.domain().map(str::to_owned)
+        self.asked(head)?.domain().map(str::to_owned)
     }
 }
 
-/// Whether a host, perhaps with a port, is this machine's own name for itself.
-fn is_loopback_host(host: &str) -> bool {
-    match Url::parse(&format!("http://{host}/")).as_ref().map(Url::host) {
-        Ok(Some(Host::Domain(name))) => name == "localhost" || name.ends_with(".localhost"),
-        Ok(Some(Host::Ipv4(address))) => address.is_loopback(),
-        Ok(Some(Host::Ipv6(address))) => address.to_canonical().is_loopback(),
-        _ => false,
+/// `https://chat.example`: without what follows the host.
+fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// Whether the host is this machine's own name for itself.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
     }
 }
 

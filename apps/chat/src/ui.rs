@@ -11,9 +11,12 @@ use axum::body::Bytes;
 use thiserror::Error;
 
 use crate::accounts::contract::Boot;
+use crate::site::html;
 
 /// Where the page's HTML takes what it is told; see [`Ui::page`].
 const BOOT_MARK: &str = "<!--boot-->";
+/// How its HTML names the picture that previews of links show: crawlers want the whole address of it.
+const PREVIEW: &str = "content=\"/preview.png\"";
 /// The most bytes read from a folder given as `--ui`.
 const FOLDER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What the build script found; each with its path below `web/dist`.
@@ -79,10 +82,12 @@ impl Ui {
         self.index.is_some()
     }
 
-    /// The page's HTML, told what to show; `links` is HTML for browsers that run no scripts.
+    /// The page's HTML, told what to show and at which address; `links` is HTML for browsers that run no scripts.
     /// `None` without a page.
     pub fn page(&self, boot: &Boot, links: &str) -> Option<String> {
         let (head, tail) = self.index.as_ref()?;
+        let address = html::attribute(&boot.address);
+        let head = head.replace(PREVIEW, &format!("content=\"{address}/preview.png\""));
         let boot = script_json(boot);
         Some(format!(
             "{head}<script id=\"boot\" type=\"application/json\">{boot}</script>\

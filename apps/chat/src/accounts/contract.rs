@@ -83,8 +83,18 @@ pub struct Me {
     pub session: String,
     /// When the session ends unless it is used, in milliseconds since 1970-01-01 UTC.
     pub expires_at: i64,
-    /// The ids of those whose messages are not to be shown.
-    pub blocked: Vec<String>,
+    /// Those whose messages are not to be shown.
+    pub blocked: Vec<Blocked>,
+}
+
+/// Somebody whose messages are not to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Blocked {
+    /// Their id.
+    pub id: String,
+    /// What they are called now.
+    pub name: String,
 }
 
 /// What a page is told with its HTML, so that it need not ask.
@@ -103,6 +113,9 @@ pub struct Boot {
     pub has_lab: bool,
     /// Whether the server is reached from this machine only.
     pub is_local: bool,
+    /// The address for links that others are given, such as `https://chat.example`. Whoever is not logged in is told
+    /// of no other than the public one and the one that was asked for.
+    pub address: String,
     /// Whether there is no such page; the answer has the status 404.
     pub is_missing: bool,
 }

@@ -170,6 +170,7 @@ impl Accounts {
             }
             me = Some(self.me(session).await?);
         }
+        let is_known = me.is_some();
         let host = reach.host_name(request);
         let is_this_machine = |host: &str| host == "localhost" || host.ends_with(".localhost");
         let boot = Boot {
@@ -179,6 +180,7 @@ impl Accounts {
             has_passkeys: host.is_some_and(|host| is_secure || is_this_machine(&host)),
             has_lab: reach.has_lab,
             is_local: reach.is_local,
+            address: if is_known { reach.best_for(request) } else { reach.seen_as(request) },
             is_missing: false,
         };
         Ok((boot, renewed))

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::contract::{Person, Role, SessionView};
+use super::contract::{Blocked, Person, Role, SessionView};
 use crate::id::Digest;
 use crate::names::Skeleton;
 use crate::store::StoreError;
@@ -308,11 +308,11 @@ pub trait AccountStore {
         is_blocked: bool,
     ) -> Result<Option<bool>, StoreError>;
 
-    /// The ids of those whom somebody has blocked.
+    /// Those whom somebody has blocked, by their names.
     ///
     /// # Errors
     /// The database failed.
-    async fn blocked(&self, by: &str) -> Result<Vec<String>, StoreError>;
+    async fn blocked(&self, by: &str) -> Result<Vec<Blocked>, StoreError>;
 
     /// Whether somebody has blocked a person.
     ///

@@ -44,6 +44,7 @@ fn declarations() -> String {
     declare::<accounts::Role>(&mut out, &config);
     declare::<accounts::Person>(&mut out, &config);
     declare::<accounts::Me>(&mut out, &config);
+    declare::<accounts::Blocked>(&mut out, &config);
     declare::<accounts::Boot>(&mut out, &config);
     declare::<accounts::SetUp>(&mut out, &config);
     declare::<accounts::LogIn>(&mut out, &config);

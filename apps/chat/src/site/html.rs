@@ -25,6 +25,11 @@ pub(crate) fn document(body: &str) -> String {
     )
 }
 
+/// Text as the value of an attribute in double quotes.
+pub(crate) fn attribute(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// An error with its causes, for the log.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut out = error.to_string();

@@ -1,4 +1,5 @@
 use axum::body::Body;
+use axum::http::request;
 use http_body_util::BodyExt as _;
 use tempfile::TempDir;
 use tower_service::Service as _;
@@ -18,7 +19,9 @@ impl Fixture {
         let ui = if with_ui {
             let dist = data.path().join("dist");
             std::fs::create_dir_all(dist.join("assets")).unwrap();
-            std::fs::write(dist.join("index.html"), "<html><!--boot--></html>").unwrap();
+            let image = "<meta property=\"og:image\" content=\"/preview.png\" />";
+            let index = format!("<html>{image}<!--boot--></html>");
+            std::fs::write(dist.join("index.html"), index).unwrap();
             std::fs::write(dist.join("assets/index-1.js"), "1").unwrap();
             std::fs::write(dist.join("favicon.svg"), "<svg/>").unwrap();
             Ui::from_folder(&dist).unwrap()
@@ -34,7 +37,11 @@ impl Fixture {
     }
 
     async fn send(&mut self, method: &str, path: &str) -> (StatusCode, Response<()>, String) {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        self.answer(Request::builder().method(method).uri(path)).await
+    }
+
+    async fn answer(&mut self, request: request::Builder) -> (StatusCode, Response<()>, String) {
+        let request = request.body(Body::empty()).unwrap();
         let response = self.router.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -92,6 +99,35 @@ async fn every_address_of_the_page_answers_with_it_and_no_other_does() {
     assert_eq!(response.headers()["location"], "/room");
     let (status, _, text) = fixture.get("/robots.txt").await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, ROBOTS));
+}
+
+/// Crawlers take the picture of a preview at a whole address only.
+#[tokio::test]
+async fn the_picture_of_a_preview_is_at_the_address_that_was_asked_for() {
+    let mut fixture = Fixture::new(true).await;
+    let mut image_at = async |host: &str| {
+        let request = Request::builder().uri("/room/x").header("host", host);
+        let (status, _, html) = fixture.answer(request).await;
+        assert_eq!(status, StatusCode::OK, "{host}");
+        assert!(!html.contains("alert"), "{html}");
+        let (_, value) = html.split_once("property=\"og:image\" content=\"").unwrap();
+        value.split_once('"').unwrap().0.to_owned()
+    };
+    assert_eq!(image_at("Chat.Example").await, "http://chat.example/preview.png");
+    assert_eq!(image_at("192.0.2.7:3000").await, "http://192.0.2.7:3000/preview.png");
+    assert_eq!(image_at("[2001:db8::1]:3000").await, "http://[2001:db8::1]:3000/preview.png");
+    for hostile in [
+        "x\"><script>alert(1)</script>",
+        "x\" onload=\"alert(1)",
+        "chat.example/alert?",
+        "chat.example#alert",
+        "alert@chat.example",
+        "chat.example&quot;alert",
+        "a b",
+        "",
+    ] {
+        assert_eq!(image_at(hostile).await, "http://localhost/preview.png", "{hostile}");
+    }
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+import { Renewal } from "./accounts/renewal.ts";
 import { Connection, openSockets } from "./connection.svelte.ts";
 import type { Boot, Me, Person } from "./contract.ts";
 import type { ToastItem } from "./design/Toast.svelte";
@@ -19,6 +20,7 @@ export class Visit {
   readonly conversations: Conversations;
   readonly online: Online;
   readonly drafts: Drafts;
+  readonly renewal: Renewal;
 
   constructor(
     private readonly app: App,
@@ -31,7 +33,8 @@ export class Visit {
     this.conversations = new Conversations(this.connection, () => app.me!.person);
     this.online = new Online(this.connection, () => app.me!.person.role !== "guest");
     this.drafts = new Drafts(lasting, person);
-    this.conversations.block(app.me!.blocked);
+    this.renewal = new Renewal(() => app.look());
+    this.block(app.me!);
     const { rooms, chat } = sockets;
     // Both are told: whichever of them is there first.
     rooms.on("person", (person) => this.renamed(person));
@@ -47,12 +50,23 @@ export class Visit {
   }
 
   close(): void {
+    this.renewal.close();
     this.conversations.close();
     this.connection.close();
   }
 
+  /** Those whom one has blocked are not heard. */
+  block({ blocked }: Me): void {
+    this.conversations.block(blocked.map(({ id }) => id));
+  }
+
   private renamed(person: Person): void {
-    if (person.id === this.app.me?.person.id) this.app.changed({ ...this.app.me, person });
+    const me = this.app.me!;
+    const { id, name } = person;
+    if (id === me.person.id) this.app.changed({ ...me, person });
+    else if (me.blocked.some((one) => one.id === id)) {
+      this.app.changed({ ...me, blocked: me.blocked.map((one) => (one.id === id ? { id, name } : one)) });
+    }
     this.list.person(person);
     this.conversations.person(person);
   }
@@ -65,19 +79,24 @@ export class App {
   toasts = $state.raw<ToastItem[]>([]);
   /** Whether the session has ended without one having wanted that. */
   isOver = $state(false);
+  /** Whether it was that of an account: who had one logs in again. */
+  hadAccount = false;
   /** Whether the first account was made just now: the page says what comes next. */
   isFirstRun = $state(false);
   /** The title of the room that an invitation has led to, until the list has it. */
   wantedRoom = $state<string>();
+  /** What the server has told of itself. */
+  boot: Boot;
   readonly router = new Router((route) => this.visit?.follow(route));
 
   private toastsMade = 0;
 
   constructor(
-    readonly boot: Boot,
+    boot: Boot,
     /** Makes the sockets, which do not connect yet. */
     private readonly open = openSockets,
   ) {
+    this.boot = $state.raw(boot);
     if (boot.me) this.enter(boot.me);
   }
 
@@ -86,21 +105,37 @@ export class App {
     this.visit?.close();
     this.me = me;
     this.isOver = false;
-    this.boot.needs_setup = false;
+    this.boot = { ...this.boot, needs_setup: false };
     this.visit = new Visit(this, me.person.id, this.open());
     this.visit.follow(this.router.route);
     this.visit.connection.connect();
+    // A stranger was told less.
+    if (me !== this.boot.me) void this.look().catch(() => {});
+  }
+
+  /** Asks who this page is: then the session and its cookie last on. */
+  async look(): Promise<void> {
+    const { visit } = this;
+    const boot = await http<Boot | undefined>("GET", "me");
+    // A proxy on the way may have answered otherwise, and the page may be somebody else's by now.
+    if (boot?.me === undefined || visit !== this.visit) return;
+    this.boot = boot;
+    if (boot.me === null) this.lost();
+    else if (boot.me.person.id === visit?.person) this.changed(boot.me);
+    // Somebody else has logged in meanwhile, in another tab.
+    else this.enter(boot.me);
   }
 
   /** Who this page is has changed, perhaps on another device. */
   changed(me: Me): void {
     if (me.person.id !== this.me?.person.id) return;
     this.me = me;
-    this.visit?.conversations.block(me.blocked);
+    this.visit?.block(me);
   }
 
   /** The session is over. */
   lost(): void {
+    this.hadAccount = this.me !== null && this.me.person.role !== "guest";
     this.leave();
     this.isOver = true;
   }

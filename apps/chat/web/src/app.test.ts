@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { App } from "./app.svelte.ts";
-import type { Boot, Me, Person } from "./contract.ts";
+import type { Blocked, Boot, Me, Person } from "./contract.ts";
 import { fakeConnection, messageIn, openedRoom, refused, roomOf, settled } from "./fake-connection.ts";
 
 vi.mock("sockeye-client/outbox", async (original) => ({
@@ -10,7 +10,7 @@ vi.mock("sockeye-client/outbox", async (original) => ({
 }));
 
 const person = (id: string, name = id): Person => ({ id, name, role: "member", colour: 0 });
-const meAs = (id: string, blocked: string[] = []): Me => ({ person: person(id), session: "s", expires_at: 1, blocked });
+const meAs = (id: string, blocked: Blocked[] = []): Me => ({ person: person(id), session: "s", expires_at: 1, blocked });
 const boot = (me: Me | null): Boot => ({
   me,
   needs_setup: false,
@@ -18,8 +18,11 @@ const boot = (me: Me | null): Boot => ({
   has_passkeys: false,
   has_lab: false,
   is_local: false,
+  address: "http://chat.example",
   is_missing: false,
 });
+
+const DAY = 86_400_000;
 
 let opened: ReturnType<typeof fakeConnection>[];
 let asked: { path: string; method?: string }[];
@@ -95,7 +98,10 @@ test("when the session is over the page is at the door, and what was written is 
   app.visit!.drafts.write("r", "half");
   chat().drop("transport close");
   chat().deliver("connect_error", new Error("unauthorized"));
-  expect(app).toMatchObject({ me: null, visit: undefined, isOver: true });
+  expect(app).toMatchObject({ me: null, visit: undefined, isOver: true, hadAccount: true });
+  const tries = chat().connects;
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(chat().connects, "the page does not go on trying").toBe(tries);
   app.enter(meAs("me"));
   expect(app.isOver).toBe(false);
   expect(app.visit!.drafts.of("r")).toBe("half");
@@ -121,6 +127,62 @@ test("a logout that fails is told, and one is still there", async () => {
   expect(app.toasts).toMatchObject([{ tone: "danger", text: "The server cannot be reached at the moment." }]);
 });
 
+test("a page that is open for weeks says once a day that its session is used", async () => {
+  const app = open(meAs("me"));
+  await vi.advanceTimersByTimeAsync(DAY - 1);
+  expect(asked).toEqual([]);
+  answer = { status: 200, body: { ...boot({ ...meAs("me"), expires_at: 2 }), address: "https://chat.example" } };
+  await vi.advanceTimersByTimeAsync(1);
+  expect(asked).toEqual([{ path: "/api/me", method: undefined }]);
+  expect(app.me!.expires_at).toBe(2);
+  expect(app.boot.address).toBe("https://chat.example");
+  await vi.advanceTimersByTimeAsync(3 * DAY);
+  expect(asked).toHaveLength(4);
+  app.visit!.close();
+  await vi.advanceTimersByTimeAsync(3 * DAY);
+  expect(asked, "not after the end").toHaveLength(4);
+});
+
+test("a page that was asleep for more than a day asks as it is looked at again", async () => {
+  const app = open(meAs("me"));
+  const renewal = app.visit!.renewal;
+  await renewal.look();
+  expect(asked, "it has asked as it was loaded").toEqual([]);
+  // Its timers stood still.
+  vi.setSystemTime(Date.now() + DAY);
+  answer = { status: 503, body: undefined };
+  await renewal.look();
+  expect(app.me, "what fails says nothing").not.toBeNull();
+  answer = { status: 200, body: boot(meAs("me")) };
+  await renewal.look();
+  expect(asked).toHaveLength(2);
+  await renewal.look();
+  expect(asked, "once").toHaveLength(2);
+});
+
+test("a page whose session has ended while it slept is at the door, and one of somebody else is theirs", async () => {
+  const app = open(meAs("me"));
+  answer = { status: 200, body: boot(meAs("other")) };
+  await app.look();
+  expect(app.me!.person.id).toBe("other");
+  expect(app.visit!.person).toBe("other");
+  answer = { status: 200, body: "<html>a proxy's</html>" };
+  await app.look();
+  expect(app.me, "what is no answer says nothing").not.toBeNull();
+  answer = { status: 200, body: boot(null) };
+  await app.look();
+  expect(app).toMatchObject({ me: null, visit: undefined, isOver: true });
+});
+
+test("whoever logs in is told what a stranger was not", async () => {
+  const app = open(null);
+  answer = { status: 200, body: { ...boot(meAs("me")), address: "http://192.0.2.7:3000" } };
+  app.enter(meAs("me"));
+  await settled();
+  expect(asked).toEqual([{ path: "/api/me", method: undefined }]);
+  expect(app.boot.address).toBe("http://192.0.2.7:3000");
+});
+
 test("another account takes the place of the one before, with a connection of its own", async () => {
   const app = open(meAs("guest"));
   await chat().accept();
@@ -136,10 +198,12 @@ test("a new name and whom one has blocked come from other devices, too", async (
   const app = open(meAs("me"), "/room/r");
   await chat().accept();
   await chat().answer("open", openedRoom("r", [messageIn("r", 1, "x", "b")]));
-  chat().tell("me", { ...meAs("me", ["b"]), person: person("me", "New") });
+  chat().tell("me", { ...meAs("me", [{ id: "b", name: "Ben" }]), person: person("me", "New") });
   await settled();
   expect(app.me!.person.name).toBe("New");
   expect(app.visit!.conversations.current!.rows).toEqual([]);
+  chat().tell("person", person("b", "Benjamin"));
+  expect(app.me!.blocked, "who is called otherwise now").toEqual([{ id: "b", name: "Benjamin" }]);
   chat().tell("me", meAs("somebody else"));
   expect(app.me!.person.id).toBe("me");
 });

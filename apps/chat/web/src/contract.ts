@@ -36,8 +36,16 @@ export type Me = {
   session: string,
   /** When the session ends unless it is used, in milliseconds since 1970-01-01 UTC. */
   expires_at: number,
-  /** The ids of those whose messages are not to be shown. */
-  blocked: Array<string>,
+  /** Those whose messages are not to be shown. */
+  blocked: Array<Blocked>,
+};
+
+/** Somebody whose messages are not to be shown. */
+export type Blocked = {
+  /** Their id. */
+  id: string,
+  /** What they are called now. */
+  name: string,
 };
 
 /** What a page is told with its HTML, so that it need not ask. */
@@ -54,6 +62,11 @@ export type Boot = {
   has_lab: boolean,
   /** Whether the server is reached from this machine only. */
   is_local: boolean,
+  /**
+   * The address for links that others are given, such as `https://chat.example`. Whoever is not logged in is told
+   * of no other than the public one and the one that was asked for.
+   */
+  address: string,
   /** Whether there is no such page; the answer has the status 404. */
   is_missing: boolean,
 };

@@ -10,9 +10,6 @@ export interface TextStorage {
 /** Remembered by the browser, for all its tabs. */
 export const lasting = guarded(() => localStorage);
 
-/** Where the name of somebody is kept whom one has blocked. */
-export const blockedName = (own: string, person: string): string => `sockeye.blocked ${own} ${person}`;
-
 function guarded(storage: () => Storage): TextStorage {
   // Reading the property already throws where cookies are blocked, and writing where it is full.
   const attempt = <T>(action: (storage: Storage) => T): T | null => {

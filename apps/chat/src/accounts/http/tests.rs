@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::contract::{BLOCKS_MAX, SessionView};
+use super::super::contract::{BLOCKS_MAX, Blocked, SessionView};
 use super::*;
 use crate::accounts::SESSIONS_MAX;
 use crate::admin::contract::Settings;
@@ -375,9 +375,13 @@ async fn whoever_is_blocked_is_known_to_oneself_alone() {
     ann.put(&path, &Value::Null).await.ok();
     ann.put(&path, &Value::Null).await.ok();
     let me = socket.expect_event(super::super::contract::ME).await;
-    assert_eq!(me.blocked, [&*bens]);
-    assert_eq!(ann.me().await.unwrap().blocked, [&*bens]);
-    assert_eq!(ben.me().await.unwrap().blocked, [""; 0]);
+    // Their names too: on another device nobody has met them.
+    let ben_as = |name: &str| vec![Blocked { id: bens.clone(), name: name.to_owned() }];
+    assert_eq!(me.blocked, ben_as("Ben"));
+    assert_eq!(ann.me().await.unwrap().blocked, ben_as("Ben"));
+    assert_eq!(ben.me().await.unwrap().blocked, []);
+    ben.put("/api/profile", &json!({ "name": "Benjamin" })).await.ok();
+    assert_eq!(ann.me().await.unwrap().blocked, ben_as("Benjamin"));
     let store = &house.app.store;
     assert!(store.is_blocked(&anns, &bens).await.unwrap());
     assert!(!store.is_blocked(&bens, &anns).await.unwrap());
@@ -409,4 +413,28 @@ async fn the_page_knows_who_is_logged_in() {
     };
     assert_eq!(at("127.0.0.1:3000").await, json!(false), "passkeys want a name");
     assert_eq!(at("chat.example").await, json!(false), "and TLS");
+}
+
+/// A page at `localhost` has the address for others, and whoever is nobody here is not told of this machine's.
+#[tokio::test]
+async fn the_page_knows_the_address_for_others() {
+    for (options, host, stranger, known) in [
+        ("", "localhost:3000", "http://localhost:3000", "http://localhost:3000"),
+        ("--host 192.0.2.7", "localhost:3000", "http://localhost:3000", "http://192.0.2.7:3000"),
+        ("--host 192.0.2.7", "b.example", "http://b.example", "http://b.example"),
+        (
+            "--host 192.0.2.7 --public-url https://chat.example",
+            "localhost:3000",
+            "https://chat.example",
+            "https://chat.example",
+        ),
+    ] {
+        let house = House::with(options).await;
+        let ann = house.account("Ann", Role::Member).await;
+        for (browser, expected) in [(&house.browser(), stranger), (&ann, known)] {
+            let response = browser.inner.get("/api/me").header("host", host).await;
+            let boot: Value = serde_json::from_str(response.text()).unwrap();
+            assert_eq!(boot["address"], json!(expected), "{options} {host}");
+        }
+    }
 }

@@ -30,6 +30,9 @@ async fn a_session_that_is_used_lasts_on_and_one_that_is_not_ends() {
     let answer = ann.get("/").await;
     assert!(answer.set_cookie().unwrap().contains("Max-Age=2592000"));
     assert_eq!(ann.cookie(), before, "the secret stays");
+    // So it does where a page that stays open asks who it is.
+    lasts(SESSION_LIFETIME - DAY - 1).await;
+    assert!(ann.get("/api/me").await.set_cookie().unwrap().contains("Max-Age=2592000"));
     let end = ann.me().await.unwrap().expires_at;
     assert!((end - now() - SESSION_LIFETIME).abs() < 60_000);
     // At its end it is over.

@@ -147,6 +147,9 @@ async fn links_lead_to_where_others_reach_the_server() {
             &["https://chat.example", "http://other.example:3000", "http://192.0.2.7:3000"],
         ),
         ("--host chat.example", "localhost:3000", &["http://chat.example:3000"]),
+        // What is no host is no part of a link.
+        ("", "evil.example/x#", &["http://localhost"]),
+        ("", "a@evil.example", &["http://localhost"]),
     ] {
         let house = House::with(options).await;
         let owner = house.account("Olga", Role::Owner).await;

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{Sqlite, StoreError};
-use crate::accounts::contract::{Person, Role, SessionView};
+use crate::accounts::contract::{Blocked, Person, Role, SessionView};
 use crate::accounts::store::{
     Account, AccountStore, Begun, Changed, GuestMade, Made, NewLooks, NewPerson, NewSession, Right,
     StoredSession,
@@ -233,12 +233,15 @@ impl AccountStore for Sqlite {
         .await
     }
 
-    async fn blocked(&self, by: &str) -> Result<Vec<String>, StoreError> {
-        let ids = sqlx::query_scalar("SELECT blocked FROM blocks WHERE person = ?1")
-            .bind(by)
-            .fetch_all(&self.database.reads())
-            .await?;
-        Ok(ids)
+    async fn blocked(&self, by: &str) -> Result<Vec<Blocked>, StoreError> {
+        let people: Vec<(String, String)> = sqlx::query_as(
+            "SELECT p.id, p.name FROM blocks b JOIN people p ON p.id = b.blocked
+             WHERE b.person = ?1 ORDER BY p.name, p.id",
+        )
+        .bind(by)
+        .fetch_all(&self.database.reads())
+        .await?;
+        Ok(people.into_iter().map(|(id, name)| Blocked { id, name }).collect())
     }
 
     async fn is_blocked(&self, by: &str, person: &str) -> Result<bool, StoreError> {

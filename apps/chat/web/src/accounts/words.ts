@@ -25,6 +25,7 @@ export const english = {
   noAccount: "No account?",
   askInvitation: "New here? Ask somebody for an invitation.",
   sessionOver: "Your session is over. Please come in again.",
+  sessionOverAccount: "Your session is over. Please log in again.",
   needsSetup: "Nobody has an account yet. Open the link that the program has printed at its start.",
 
   setupTitle: "Let's begin",
@@ -71,6 +72,7 @@ export const korean: Record<keyof typeof english, string> = {
   noAccount: "계정이 없으신가요?",
   askInvitation: "처음이신가요? 아는 사람에게 초대를 부탁해 보세요.",
   sessionOver: "로그인이 풀렸습니다. 다시 들어와 주세요.",
+  sessionOverAccount: "로그인이 풀렸습니다. 다시 로그인해 주세요.",
   needsSetup: "아직 계정이 하나도 없습니다. 프로그램이 시작할 때 알려 준 링크를 여세요.",
 
   setupTitle: "시작해 볼까요?",

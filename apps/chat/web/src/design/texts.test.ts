@@ -1,10 +1,11 @@
 import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
-import { english as own, korean as ownKorean } from "../i18n.ts";
+import { english as own, korean as ownKorean, say } from "../i18n.ts";
 import Bubble from "./Bubble.svelte";
 import { isEmojiOnly } from "./emoji.ts";
 import { hueOf, initialOf } from "./faces.ts";
+import Header from "./Header.svelte";
 import { languageOfText } from "./languages.ts";
 import type { Message } from "./rows.ts";
 import { english, korean } from "./words.ts";
@@ -57,6 +58,19 @@ test("what failed says why, and what can be done", () => {
   expect(bubble(failed)).toContain(own.error_expired);
   expect(bubble(failed)).toContain(own.retry);
   expect(bubble(failed, { isOver: true })).not.toContain(own.retry);
+});
+
+test("who was here when that was last known is pale, and not counted", () => {
+  const people = ["a", "b", "c"].map((id) => ({ id, name: id }));
+  const header = (more: object) => render(Header, { props: { title: "t", people, onpeople() {}, ...more } }).body;
+  const known = header({ peopleCount: 7 });
+  expect(known).toContain("+4");
+  expect(known).toContain(say("peopleShow", { count: 7 }));
+  expect(known).not.toMatch(/<button[^>]* stale/);
+  const stale = header({ isStale: true });
+  expect(stale).toMatch(/<button[^>]* stale/);
+  expect(stale).not.toMatch(/\+\d|here: /);
+  expect(stale).toContain(own.people);
 });
 
 test("names have a colour and a first character", () => {

@@ -1,8 +1,10 @@
 import { mount } from "svelte";
 
+import "../design/app.css";
+import { markKeys } from "../design/focus.ts";
 import { language } from "../i18n.ts";
 import Lab from "./Lab.svelte";
-import "./app.css";
 
 document.documentElement.lang = language;
+markKeys();
 mount(Lab, { target: document.getElementById("app")! });

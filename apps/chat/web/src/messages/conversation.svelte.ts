@@ -54,6 +54,8 @@ export class Conversation {
   rows = $state.raw<Row[]>([]);
   /** Those who are in it, oneself included. */
   people = $state.raw<Person[]>([]);
+  /** Whether these are in it now; without the connection, they were when it was lost. */
+  isKnown = $state(false);
   /** The names of those who are typing. */
   writers = $state.raw<string[]>([]);
   /** How many seconds messages wait because there were too many at once. */
@@ -122,6 +124,7 @@ export class Conversation {
     this.room = room;
     this.membership = membership;
     this.phase = "open";
+    this.isKnown = true;
     this.problem = undefined;
     this.timeline.merge(messages);
     this.present.enter(present);
@@ -159,6 +162,7 @@ export class Conversation {
   private close(problem: Problem): void {
     this.attempts++;
     this.phase = "closed";
+    this.isKnown = false;
     this.problem = problem;
     this.present.end();
     this.timeline.disconnected();
@@ -169,6 +173,7 @@ export class Conversation {
   /** The connection is lost; it is entered again when that is back. */
   lost(): void {
     clearTimeout(this.timer);
+    this.isKnown = false;
     this.timeline.disconnected();
     this.present.lost();
     this.show();

@@ -100,11 +100,6 @@ export class Conversations {
     this.kept.forEach((conversation) => conversation.person(person));
   }
 
-  /** Everybody who is in one of the rooms. */
-  known(): Person[] {
-    return [...this.kept.values()].flatMap(({ people }) => people);
-  }
-
   block(people: readonly string[]): void {
     this.blocked = new Set(people);
     this.kept.forEach((conversation) => conversation.block(this.blocked));

@@ -67,6 +67,26 @@ test("a room is entered when it is shown, and what is said there is shown", asyn
   expect(shown()).toEqual(["m1", "m2"]);
 });
 
+test("who is here is known as long as the connection is there and the room is entered on it", async () => {
+  const here = () => conversations.current!;
+  await fake.chat.accept();
+  conversations.show("r");
+  expect(here().isKnown).toBe(false);
+  const ada = { user: "a", since: 1, connections: [{ metadata: { person: { id: "a", name: "Ada", role: "member" as const, colour: 1 } } }] };
+  await fake.chat.answer("open", openedRoom("r", [], { present: [ada] as never }));
+  expect(here().isKnown).toBe(true);
+  fake.chat.drop("transport close");
+  await settled();
+  expect(here()).toMatchObject({ phase: "open", isKnown: false });
+  expect(here().people.map(({ name }) => name), "the last ones known").toEqual(["Ada"]);
+  await fake.chat.accept();
+  expect(here().isKnown, "not before the room is entered again").toBe(false);
+  await fake.chat.answer("open", openedRoom("r"));
+  expect(here()).toMatchObject({ isKnown: true, people: [] });
+  fake.chat.tell("removed", { room: "r", reason: "deleted" } as never);
+  expect(here().isKnown).toBe(false);
+});
+
 test("going back to a room takes no time and asks for nothing; what came meanwhile is there", async () => {
   await fake.chat.accept();
   await enter("a", [messageIn("a", 1)]);

@@ -91,7 +91,7 @@ function writtenOf(json: string): Written | undefined {
 
 /** Forgets everything that was kept of somebody, when they log out. */
 export function forgetWritten(storage: TextStorage, person: string): void {
-  for (const kind of ["unsent", "draft", "blocked"]) {
+  for (const kind of ["unsent", "draft"]) {
     for (const name of storage.namesFrom(`sockeye.${kind} ${person} `)) storage.removeItem(name);
   }
 }

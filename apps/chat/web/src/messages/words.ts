@@ -17,6 +17,7 @@ export const english = {
   failed: "Not sent",
   retry: "Try again",
   discard: "Discard",
+  notConnected: "Not connected",
   slowed: "That was too much at once. The rest goes out in {time}.",
 };
 
@@ -39,5 +40,6 @@ export const korean: Record<keyof typeof english, string> = {
   failed: "보내지 못함",
   retry: "다시 보내기",
   discard: "지우기",
+  notConnected: "연결되지 않음",
   slowed: "한꺼번에 너무 많이 보냈습니다. 나머지는 {time} 뒤에 보냅니다.",
 };
