@@ -17,6 +17,7 @@ use sockeye::Io;
 use crate::accounts::contract::{Person, Role};
 use crate::accounts::{RESET_LIFETIME, now};
 use crate::app::App;
+use crate::conversation;
 use crate::id::Secret;
 use crate::invitations::contract::{Invitation, Invite, Invited};
 use crate::presence::contract::ONLINE_ROOM;
@@ -44,7 +45,7 @@ impl Admin {
     pub(crate) async fn overview(&self, by: &Actor) -> Result<Overview, Refused> {
         reads(by)?;
         let census = self.app.store.census(now()).await?;
-        let online = match self.namespace("/chat") {
+        let online = match self.chat() {
             Some(chat) => chat.presence(ONLINE_ROOM).count().await,
             None => 0,
         };
@@ -291,12 +292,12 @@ impl Admin {
         }
     }
 
-    fn namespace(&self, path: &str) -> Option<Io> {
-        self.app.accounts.io()?.of(path)
+    fn chat(&self) -> Option<Io> {
+        self.app.accounts.io()?.of(conversation::PATH)
     }
 
     async fn is_online(&self, person: &str) -> bool {
-        match self.namespace("/chat") {
+        match self.chat() {
             Some(chat) => chat.presence(ONLINE_ROOM).get(person).await.is_some(),
             None => false,
         }

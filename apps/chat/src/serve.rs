@@ -29,7 +29,7 @@ use crate::conversation::{self, Conversations};
 use crate::files::{self, Room};
 use crate::keys;
 use crate::lab::{self, Lab};
-use crate::notes::handlers as notes;
+use crate::notes;
 use crate::notes::people::People;
 use crate::quota::Usage;
 use crate::rooms::list as rooms;
@@ -93,7 +93,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let server = server(args, app.clone(), room)?;
     app.accounts.connect(server.io());
     Publishing::new(keys.clone()).mount(&server)?;
-    Feeds::builder().offer("/").mount(&server)?;
+    Feeds::builder().offer(notes::PATH).mount(&server)?;
     let conversations = Conversations::start(&app, &server);
     let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
@@ -158,7 +158,8 @@ fn server(args: &ServeArgs, app: App, room: Room) -> Result<Server, BuildError> 
     // The chat has none, so nobody makes the server keep some while it waits for more.
     config.packet_limits.attachments_max = 0;
     config.packet_limits.attachment_bytes_max = 0;
-    let server = Server::builder().config(config).state(app).namespace(notes::namespace());
+    let server =
+        Server::builder().config(config).state(app).namespace(notes::handlers::namespace());
     server.namespace(rooms::namespace()).namespace(conversation::namespace()).build()
 }
 
