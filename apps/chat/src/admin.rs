@@ -49,11 +49,11 @@ impl Admin {
             Some(chat) => chat.presence(ONLINE_ROOM).count().await,
             None => 0,
         };
-        let limits = self.app.usage.limits().map(|(name, value, reached)| LimitRow {
-            name: name.to_owned(),
-            value,
-            reached,
-        });
+        let space = census.free_bytes_min.div_ceil(1024 * 1024);
+        let space = ("free-space-min", space, census.refused_for_space);
+        let limits = self.app.usage.limits().into_iter().chain([space]);
+        let limits =
+            limits.map(|(name, value, reached)| LimitRow { name: name.to_owned(), value, reached });
         Ok(Overview {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.app.started_at,
@@ -69,7 +69,7 @@ impl Admin {
             memory_bytes: memory::resident_bytes(),
             settings: Settings { has_guests: self.app.accounts.has_guests() },
             // Without a server nothing is limited.
-            limits: if self.app.accounts.io().is_some() { limits.into() } else { Vec::new() },
+            limits: if self.app.accounts.io().is_some() { limits.collect() } else { Vec::new() },
         })
     }
 

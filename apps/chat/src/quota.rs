@@ -32,6 +32,8 @@ pub struct Quotas {
     pub rooms_per_hour: u32,
     /// Entries into rooms a second; twenty seconds' worth at once.
     pub joins_per_second: u32,
+    /// Connections of an address at the same time. The server looks after them, and tells of those that it refuses.
+    pub connections_max: u32,
 }
 
 /// What a message takes on disk besides its text, about.
@@ -91,6 +93,7 @@ struct Reached {
     day: AtomicU64,
     rooms: AtomicU64,
     joins: AtomicU64,
+    connections: AtomicU64,
 }
 
 impl Reached {
@@ -121,6 +124,7 @@ impl Default for Quotas {
             bytes_per_day: 256 * 1024 * 1024,
             rooms_per_hour: 60,
             joins_per_second: 50,
+            connections_max: 1_000,
         }
     }
 }
@@ -160,7 +164,7 @@ impl Usage {
     }
 
     /// Each limit: the option of `sockeye serve` that sets it, its value there, and how often it was reached.
-    pub fn limits(&self) -> [(&'static str, u64, u64); 5] {
+    pub fn limits(&self) -> [(&'static str, u64, u64); 6] {
         let Usage { quotas, reached, .. } = self;
         let times = |count: &AtomicU64| count.load(Ordering::Relaxed);
         [
@@ -169,7 +173,13 @@ impl Usage {
             ("mib-per-day", quotas.bytes_per_day / (1024 * 1024), times(&reached.day)),
             ("rooms-per-hour", quotas.rooms_per_hour.into(), times(&reached.rooms)),
             ("joins-per-second", quotas.joins_per_second.into(), times(&reached.joins)),
+            ("connections-max", quotas.connections_max.into(), times(&reached.connections)),
         ]
+    }
+
+    /// The server has refused a connection to an address that has as many as it may.
+    pub fn connection_refused(&self) {
+        self.reached.connections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Somebody wants to enter a room.
@@ -438,6 +448,8 @@ mod tests {
         assert_eq!(limits[2], ("mib-per-day", 256, 0));
         assert_eq!(limits[3], ("rooms-per-hour", 3, 3));
         assert_eq!(limits[4], ("joins-per-second", 50, 0));
+        usage.connection_refused();
+        assert_eq!(usage.limits()[5], ("connections-max", 1_000, 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -448,6 +460,7 @@ mod tests {
             bytes_per_day: 0,
             rooms_per_hour: 0,
             joins_per_second: 0,
+            connections_max: 0,
         };
         let usage = Usage::new(none);
         let a = origin("192.0.2.1");
