@@ -182,6 +182,38 @@ describe("an invitation", () => {
     await guest.sees("said as a guest");
     assert.equal(await guest.page.locator(".message.own", { hasText: "said as a guest" }).count(), 1);
   });
+
+  test("by a room's owner who governs nothing is for people who are here, and for guests", async (t) => {
+    const emma = await chat.member("Emma");
+    const room = await chat.makeRoom("her plan", { kind: "invited" }, await chat.line(emma.cookie));
+    const { body } = await chat.post("/api/invitations", { role: "member", room: room.id }, emma.cookie);
+    const link = `${chat.url}/invite#${body.code}`;
+    const isThere = async (page) => {
+      await new Person(page).entered();
+      assert.equal(await page.locator("main h1").innerText(), "her plan");
+    };
+
+    const stranger = await device(t);
+    await stranger.goto(link);
+    await stranger.locator("#enter-guest").waitFor();
+    assert.match(await stranger.locator("#door").innerText(), /for people who are here already/);
+    assert.equal(await stranger.locator("#sign-up").count(), 0);
+    await fill(stranger, { nickname: "Gerd" }, "enter-guest");
+    await isThere(stranger);
+
+    const guest = new Person(await device(t));
+    await guest.enter(chat.room("lobby"), "Gilla");
+    await guest.page.goto(link);
+    await guest.page.locator("#accept").click();
+    await isThere(guest.page);
+
+    const elsewhere = await device(t);
+    await chat.member("Egon");
+    await elsewhere.goto(link);
+    await elsewhere.locator("#switch").click();
+    await fill(elsewhere, { name: "Egon", password: PASSWORD }, "log-in");
+    await isThere(elsewhere);
+  });
 });
 
 describe("a guest", () => {

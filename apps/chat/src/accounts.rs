@@ -26,9 +26,11 @@ use self::attempts::Attempts;
 use self::contract::{PERSON, Person};
 use self::passkeys::Ceremonies;
 use self::passwords::Passwords;
+use crate::conversation;
 use crate::id::Secret;
 use crate::presence::handlers as presence;
 use crate::quota::{Exceeded, Origin};
+use crate::rooms::list;
 use crate::store::{Store, StoreError};
 pub use cookies::cookie_name;
 
@@ -46,6 +48,9 @@ pub const RESET_LIFETIME: i64 = 24 * 3_600 * 1_000;
 
 /// The library's room of all sockets whose session goes on: who is shut out is out of it before the socket is closed.
 const ADMITTED: &str = "admitted";
+
+/// The namespaces in which people's sockets are.
+const NAMESPACES: [&str; 2] = [list::PATH, conversation::PATH];
 
 /// Known people are looked through for those who have gone when there are so many, and twice as many.
 const KNOWN_MIN: usize = 1_024;
@@ -164,10 +169,10 @@ impl Accounts {
         &self.0.ceremonies
     }
 
-    /// The namespaces in which people's sockets are.
+    /// Those of [`NAMESPACES`] that the server has.
     fn namespaces(&self) -> impl Iterator<Item = Io> {
         let io = self.0.io.get();
-        ["/rooms", "/chat"].into_iter().filter_map(move |path| io.and_then(|io| io.of(path)))
+        NAMESPACES.into_iter().filter_map(move |path| io.and_then(|io| io.of(path)))
     }
 
     /// Somebody is otherwise than before: their sockets know, and everybody is told.
@@ -178,7 +183,7 @@ impl Accounts {
             *known.person.lock() = Arc::new(person.clone());
         }
         presence::follow(io, person);
-        for namespace in ["/rooms", "/chat"] {
+        for namespace in NAMESPACES {
             if let Some(io) = io.of(namespace)
                 && let Err(error) = io.to(ADMITTED).emit(PERSON, person)
             {

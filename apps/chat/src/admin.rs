@@ -17,6 +17,7 @@ use sockeye::Io;
 use crate::accounts::contract::{Person, Role};
 use crate::accounts::{RESET_LIFETIME, now};
 use crate::app::App;
+use crate::conversation;
 use crate::id::Secret;
 use crate::invitations::contract::{Invitation, Invite, Invited};
 use crate::presence::contract::ONLINE_ROOM;
@@ -44,15 +45,15 @@ impl Admin {
     pub(crate) async fn overview(&self, by: &Actor) -> Result<Overview, Refused> {
         reads(by)?;
         let census = self.app.store.census(now()).await?;
-        let online = match self.namespace("/chat") {
+        let online = match self.chat() {
             Some(chat) => chat.presence(ONLINE_ROOM).count().await,
             None => 0,
         };
-        let limits = self.app.usage.limits().map(|(name, value, reached)| LimitRow {
-            name: name.to_owned(),
-            value,
-            reached,
-        });
+        let space = census.free_bytes_min.div_ceil(1024 * 1024);
+        let space = ("free-space-min", space, census.refused_for_space);
+        let limits = self.app.usage.limits().into_iter().chain([space]);
+        let limits =
+            limits.map(|(name, value, reached)| LimitRow { name: name.to_owned(), value, reached });
         Ok(Overview {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.app.started_at,
@@ -68,7 +69,7 @@ impl Admin {
             memory_bytes: memory::resident_bytes(),
             settings: Settings { has_guests: self.app.accounts.has_guests() },
             // Without a server nothing is limited.
-            limits: if self.app.accounts.io().is_some() { limits.into() } else { Vec::new() },
+            limits: if self.app.accounts.io().is_some() { limits.collect() } else { Vec::new() },
         })
     }
 
@@ -291,12 +292,12 @@ impl Admin {
         }
     }
 
-    fn namespace(&self, path: &str) -> Option<Io> {
-        self.app.accounts.io()?.of(path)
+    fn chat(&self) -> Option<Io> {
+        self.app.accounts.io()?.of(conversation::PATH)
     }
 
     async fn is_online(&self, person: &str) -> bool {
-        match self.namespace("/chat") {
+        match self.chat() {
             Some(chat) => chat.presence(ONLINE_ROOM).get(person).await.is_some(),
             None => false,
         }

@@ -124,6 +124,7 @@ fn status(refused: &Refused) -> StatusCode {
         | Refused::WrongPassword
         | Refused::GuestsOff
         | Refused::GuestOwnsNothing
+        | Refused::InvitationNoAccount
         | Refused::Banned => StatusCode::FORBIDDEN,
         Refused::NotThere | Refused::RoomGone | Refused::InvitationOver => StatusCode::NOT_FOUND,
         Refused::NameTaken

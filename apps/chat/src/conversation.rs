@@ -5,12 +5,13 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sockeye::{
-    DisconnectReason, Failure, Local, Namespace, PresenceRules, Refuse, Reliable, Server, Socket,
-    State,
+    Context, DisconnectReason, EventError, Failure, FromContext, Io, Local, Namespace,
+    PresenceRules, Refuse, Reliable, Server, Socket, State,
 };
 
 use crate::accounts::Caller;
@@ -97,6 +98,32 @@ impl Open {
     }
 }
 
+/// Whoever asks in `/chat`, and where: what most handlers take.
+pub(crate) struct Asking {
+    pub(crate) app: App,
+    pub(crate) socket: Socket,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) open: Arc<Open>,
+}
+
+impl FromContext<App> for Asking {
+    type Rejection = EventError;
+
+    fn from_context(context: &mut Context<'_, App>) -> Result<Self, EventError> {
+        let State(app) = State::from_context(context)?;
+        let socket = Socket::from_context(context)?;
+        let Local(caller) = Local::from_context(context)?;
+        let Local(open) = Local::from_context(context)?;
+        Ok(Asking { app, socket, caller, open })
+    }
+}
+
+impl Asking {
+    pub(crate) fn io(&self) -> Io {
+        self.socket.io()
+    }
+}
+
 /// The library's room of a room.
 pub fn room_key(id: &str) -> String {
     format!("room {id}")
@@ -115,13 +142,8 @@ async fn admit(socket: Socket, State(app): State<App>) -> Result<(), Refuse> {
     Ok(())
 }
 
-async fn gone(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    reason: DisconnectReason,
-) {
+async fn gone(asking: Asking, reason: DisconnectReason) {
+    let Asking { app, socket, caller, open } = asking;
     tracing::info!(socket = %socket.id(), person = caller.id, reason = reason.as_str(), "disconnected");
     let is_by_choice = matches!(
         reason,

@@ -23,6 +23,7 @@ pub mod address;
 pub mod admin;
 mod api;
 pub mod app;
+mod bucket;
 pub mod cli;
 pub mod contract;
 #[cfg(unix)]

@@ -4,3 +4,6 @@ pub mod contract;
 pub mod handlers;
 pub mod people;
 pub mod store;
+
+/// The namespace.
+pub const PATH: &str = "/";

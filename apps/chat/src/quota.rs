@@ -1,18 +1,17 @@
 //! How much may come from one address and from one person, so that nobody takes the disk or the list of rooms
 //! from everybody else.
 //!
-//! Each address and each person has a few buckets (GCRA: a bucket is the moment at which it is full again), which
-//! are emptied by what it does and fill at a fixed rate.
+//! Each address and each person has a few [buckets](crate::bucket).
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::bucket::{Bucket, Fills, Rate, Short, Table};
 
 /// Where something came from: an address, of IPv6 the network of 64 bits, since whoever has one
 /// address of it has them all. What comes from nowhere known has one share together.
@@ -33,6 +32,8 @@ pub struct Quotas {
     pub rooms_per_hour: u32,
     /// Entries into rooms a second; twenty seconds' worth at once.
     pub joins_per_second: u32,
+    /// Connections of an address at the same time. The server looks after them, and tells of those that it refuses.
+    pub connections_max: u32,
 }
 
 /// What a message takes on disk besides its text, about.
@@ -78,10 +79,10 @@ pub struct Usage {
     shares: Mutex<Shares>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shares {
-    origins: HashMap<Origin, Buckets>,
-    people: HashMap<Box<str>, Buckets>,
+    origins: Table<Origin, Buckets>,
+    people: Table<String, Buckets>,
 }
 
 /// How often each of the [`Quotas`] was reached.
@@ -92,15 +93,16 @@ struct Reached {
     day: AtomicU64,
     rooms: AtomicU64,
     joins: AtomicU64,
+    connections: AtomicU64,
 }
 
 impl Reached {
     /// Counts a refusal.
-    fn count<T>(reached: &AtomicU64, taken: Result<T, Exceeded>) -> Result<T, Exceeded> {
-        if taken.is_err() {
+    fn count(reached: &AtomicU64, what: Limit, taken: Result<(), Short>) -> Result<(), Exceeded> {
+        taken.map_err(|Short { retry_after }| {
             reached.fetch_add(1, Ordering::Relaxed);
-        }
-        taken
+            Exceeded { what, retry_after }
+        })
     }
 }
 
@@ -114,18 +116,6 @@ struct Buckets {
     guesses: Bucket,
 }
 
-/// When it is full again; `None`: it is full.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket(Option<Instant>);
-
-/// How fast a bucket fills, and how much is in a full one.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    amount: u64,
-    per: Duration,
-    at_once: u64,
-}
-
 impl Default for Quotas {
     fn default() -> Self {
         Quotas {
@@ -134,6 +124,7 @@ impl Default for Quotas {
             bytes_per_day: 256 * 1024 * 1024,
             rooms_per_hour: 60,
             joins_per_second: 50,
+            connections_max: 1_000,
         }
     }
 }
@@ -168,11 +159,12 @@ impl Quotas {
 impl Usage {
     /// Nothing used yet.
     pub fn new(quotas: Quotas) -> Self {
-        Usage { quotas, reached: Reached::default(), shares: Mutex::default() }
+        let shares = Shares { origins: Table::new(ORIGINS_MAX), people: Table::new(ORIGINS_MAX) };
+        Usage { quotas, reached: Reached::default(), shares: Mutex::new(shares) }
     }
 
     /// Each limit: the option of `sockeye serve` that sets it, its value there, and how often it was reached.
-    pub fn limits(&self) -> [(&'static str, u64, u64); 5] {
+    pub fn limits(&self) -> [(&'static str, u64, u64); 6] {
         let Usage { quotas, reached, .. } = self;
         let times = |count: &AtomicU64| count.load(Ordering::Relaxed);
         [
@@ -181,7 +173,13 @@ impl Usage {
             ("mib-per-day", quotas.bytes_per_day / (1024 * 1024), times(&reached.day)),
             ("rooms-per-hour", quotas.rooms_per_hour.into(), times(&reached.rooms)),
             ("joins-per-second", quotas.joins_per_second.into(), times(&reached.joins)),
+            ("connections-max", quotas.connections_max.into(), times(&reached.connections)),
         ]
+    }
+
+    /// The server has refused a connection to an address that has as many as it may.
+    pub fn connection_refused(&self) {
+        self.reached.connections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Somebody wants to enter a room.
@@ -190,8 +188,8 @@ impl Usage {
     /// Too often.
     pub fn join(&self, origin: Origin) -> Result<(), Exceeded> {
         self.using(origin, |buckets, now| {
-            let taken = buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate);
-            Reached::count(&self.reached.joins, taken)
+            let taken = buckets.joins.take(self.quotas.joins(), 1, now);
+            Reached::count(&self.reached.joins, Limit::Rate, taken)
         })
     }
 
@@ -205,8 +203,8 @@ impl Usage {
         self.using(origin, |buckets, now| {
             let mut after = *buckets;
             if is_new_room {
-                let taken = after.rooms.take(quotas.rooms(), 1, now, Limit::Rooms);
-                Reached::count(&reached.rooms, taken)?;
+                let taken = after.rooms.take(quotas.rooms(), 1, now);
+                Reached::count(&reached.rooms, Limit::Rooms, taken)?;
             }
             after.say(&quotas, reached, bytes, now)?;
             *buckets = after;
@@ -231,8 +229,8 @@ impl Usage {
     /// Too often; then nothing is counted.
     pub fn enter(&self, person: &str, origin: Origin) -> Result<(), Exceeded> {
         self.using_both(person, origin, |buckets, _, now| {
-            let taken = buckets.joins.take(self.quotas.joins(), 1, now, Limit::Rate);
-            Reached::count(&self.reached.joins, taken)
+            let taken = buckets.joins.take(self.quotas.joins(), 1, now);
+            Reached::count(&self.reached.joins, Limit::Rate, taken)
         })
     }
 
@@ -242,8 +240,8 @@ impl Usage {
     /// Too many; then nothing is counted.
     pub fn make(&self, person: &str, origin: Origin) -> Result<(), Exceeded> {
         self.using_both(person, origin, |buckets, _, now| {
-            let taken = buckets.rooms.take(self.quotas.rooms(), 1, now, Limit::Rooms);
-            Reached::count(&self.reached.rooms, taken)
+            let taken = buckets.rooms.take(self.quotas.rooms(), 1, now);
+            Reached::count(&self.reached.rooms, Limit::Rooms, taken)
         })
     }
 
@@ -263,7 +261,8 @@ impl Usage {
     /// Too many wrong ones; then nothing is counted.
     pub fn guess(&self, person: &str, origin: Origin) -> Result<(), Exceeded> {
         self.using_both(person, origin, |buckets, rate, now| {
-            buckets.guesses.take(rate, 1, now, Limit::Rate)
+            let taken = buckets.guesses.take(rate, 1, now);
+            taken.map_err(|Short { retry_after }| Exceeded { what: Limit::Rate, retry_after })
         })
     }
 
@@ -277,7 +276,7 @@ impl Usage {
 
     fn using<T>(&self, origin: Origin, take: impl FnOnce(&mut Buckets, Instant) -> T) -> T {
         let now = Instant::now();
-        take(self.shares.lock().of_origin(origin, now), now)
+        take(self.shares.lock().origins.of(&origin, now), now)
     }
 
     /// Takes from the shares of both, or from none. It is told how fast guesses fill up.
@@ -289,42 +288,11 @@ impl Usage {
     ) -> Result<(), Exceeded> {
         let now = Instant::now();
         let mut shares = self.shares.lock();
-        let mut of_origin = *shares.of_origin(origin, now);
+        let mut of_origin = *shares.origins.of(&origin, now);
         take(&mut of_origin, GUESSES_OF_ORIGIN, now)?;
-        take(shares.of_person(person, now), GUESSES_OF_PERSON, now)?;
-        *shares.of_origin(origin, now) = of_origin;
+        take(shares.people.of(person, now), GUESSES_OF_PERSON, now)?;
+        *shares.origins.of(&origin, now) = of_origin;
         Ok(())
-    }
-}
-
-impl Shares {
-    fn of_origin(&mut self, origin: Origin, now: Instant) -> &mut Buckets {
-        if self.origins.len() >= ORIGINS_MAX && !self.origins.contains_key(&origin) {
-            forget(&mut self.origins, now);
-        }
-        self.origins.entry(origin).or_default()
-    }
-
-    fn of_person(&mut self, person: &str, now: Instant) -> &mut Buckets {
-        if !self.people.contains_key(person) {
-            if self.people.len() >= ORIGINS_MAX {
-                forget(&mut self.people, now);
-            }
-            self.people.insert(person.into(), Buckets::default());
-        }
-        self.people.get_mut(person).expect("it was put there")
-    }
-}
-
-/// Forgets whoever has used nothing of late, and at least a quarter: those who have used the least.
-fn forget<K: Eq + Hash>(origins: &mut HashMap<K, Buckets>, now: Instant) {
-    origins.retain(|_, buckets| buckets.full_at() > now);
-    let kept_max = ORIGINS_MAX / 4 * 3;
-    if origins.len() > kept_max {
-        let mut full_at: Vec<_> = origins.values().map(|buckets| buckets.full_at()).collect();
-        let excess = full_at.len() - kept_max;
-        let (_, &mut limit, _) = full_at.select_nth_unstable(excess);
-        origins.retain(|_, buckets| buckets.full_at() > limit);
     }
 }
 
@@ -338,47 +306,21 @@ impl Buckets {
         now: Instant,
     ) -> Result<(), Exceeded> {
         let mut after = *self;
-        let taken = after.day.take(quotas.day(), bytes, now, Limit::Day);
-        Reached::count(&reached.day, taken)?;
-        let taken = after.messages.take(quotas.messages(), 1, now, Limit::Rate);
-        Reached::count(&reached.messages, taken)?;
-        let taken = after.bytes.take(quotas.bytes(), bytes, now, Limit::Rate);
-        Reached::count(&reached.bytes, taken)?;
+        let taken = after.day.take(quotas.day(), bytes, now);
+        Reached::count(&reached.day, Limit::Day, taken)?;
+        let taken = after.messages.take(quotas.messages(), 1, now);
+        Reached::count(&reached.messages, Limit::Rate, taken)?;
+        let taken = after.bytes.take(quotas.bytes(), bytes, now);
+        Reached::count(&reached.bytes, Limit::Rate, taken)?;
         *self = after;
         Ok(())
     }
-
-    /// When nothing of what was used counts any more.
-    fn full_at(&self) -> Instant {
-        let Buckets { messages, bytes, day, rooms, joins, guesses } = self;
-        let all = [messages, bytes, day, rooms, joins, guesses];
-        all.into_iter().filter_map(|bucket| bucket.0).max().unwrap_or_else(Instant::now)
-    }
 }
 
-impl Bucket {
-    fn take(&mut self, rate: Rate, amount: u64, now: Instant, what: Limit) -> Result<(), Exceeded> {
-        if rate.amount == 0 {
-            return Ok(());
-        }
-        let fills_in = |amount: u64| rate.per.mul_f64(amount as f64 / rate.amount as f64);
-        let full_at = self.0.map_or(now, |full_at| full_at.max(now)) + fills_in(amount);
-        let debt = full_at - now;
-        let debt_max = fills_in(rate.at_once);
-        if debt > debt_max {
-            return Err(Exceeded { what, retry_after: debt - debt_max });
-        }
-        self.0 = Some(full_at);
-        Ok(())
-    }
-
-    /// Gives back what was taken.
-    fn give(&mut self, rate: Rate, amount: u64) {
-        if rate.amount == 0 {
-            return;
-        }
-        let filled_in = rate.per.mul_f64(amount as f64 / rate.amount as f64);
-        self.0 = self.0.and_then(|full_at| full_at.checked_sub(filled_in));
+impl Fills for Buckets {
+    fn full_at(&self) -> Option<Instant> {
+        let Buckets { messages, bytes, day, rooms, joins, guesses } = self;
+        [messages, bytes, day, rooms, joins, guesses].into_iter().filter_map(Bucket::full_at).max()
     }
 }
 
@@ -506,6 +448,8 @@ mod tests {
         assert_eq!(limits[2], ("mib-per-day", 256, 0));
         assert_eq!(limits[3], ("rooms-per-hour", 3, 3));
         assert_eq!(limits[4], ("joins-per-second", 50, 0));
+        usage.connection_refused();
+        assert_eq!(usage.limits()[5], ("connections-max", 1_000, 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -516,6 +460,7 @@ mod tests {
             bytes_per_day: 0,
             rooms_per_hour: 0,
             joins_per_second: 0,
+            connections_max: 0,
         };
         let usage = Usage::new(none);
         let a = origin("192.0.2.1");
@@ -538,9 +483,6 @@ mod tests {
         }
         assert!(usage.shares.lock().origins.len() <= ORIGINS_MAX);
         usage.message(busy, 1, false).unwrap_err();
-        tokio::time::advance(2 * DAY).await;
-        forget(&mut usage.shares.lock().origins, Instant::now());
-        assert!(usage.shares.lock().origins.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -104,6 +104,11 @@ pub(crate) enum Refused {
     GuestOwnsNothing,
     #[error("the invitation does not exist, is used up or is over; ask for another one")]
     InvitationOver,
+    #[error(
+        "this invitation makes no account; log in and follow it again, or ask a moderator of this \
+         server for one that does"
+    )]
+    InvitationNoAccount,
     #[error("the only owner stays one; make somebody else an owner first")]
     LastOwner,
     #[error("at most {BLOCKS_MAX} people can be blocked; unblock somebody first")]
@@ -173,6 +178,7 @@ impl Refused {
             Refused::GuestsOff => "guests_off",
             Refused::GuestOwnsNothing => "guest_owns_nothing",
             Refused::InvitationOver => "invitation_over",
+            Refused::InvitationNoAccount => "invitation_no_account",
             Refused::LastOwner => "last_owner",
             Refused::BlocksFull => "blocks_full",
             Refused::InvitationsFull => "invitations_full",

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
+use sockeye::engine::{Hooks, Refusal};
 use sockeye::{BuildError, Config, Server, SocketService};
 use sockeye_feeds::Feeds;
 use sockeye_feeds::publish::{FileKeys, PATH, Publishing};
@@ -26,10 +27,10 @@ use crate::cli::ServeArgs;
 #[cfg(unix)]
 use crate::control::{self, ControlSocket};
 use crate::conversation::{self, Conversations};
-use crate::files::{self, Room};
+use crate::files;
 use crate::keys;
 use crate::lab::{self, Lab};
-use crate::notes::handlers as notes;
+use crate::notes;
 use crate::notes::people::People;
 use crate::quota::Usage;
 use crate::rooms::list as rooms;
@@ -77,6 +78,10 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let passwords = Passwords::default();
     let lab = has_lab(args).then(|| Lab::new(args.host.as_deref()));
     let port = port(&listeners)?;
+    let mut quotas = args.limits.quotas();
+    if quotas.connections_max > 0 {
+        quotas.connections_max = quotas.connections_max.min(room.of_address());
+    }
     let reach = Reach::of(args, scheme, port, is_loopback(args)).with_lab(lab.is_some());
     let app = App {
         accounts: Accounts::open(Arc::clone(&store), passwords.clone()).await?,
@@ -86,14 +91,14 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         people: Arc::new(People::default()),
         rooms: Arc::default(),
         ended: Arc::default(),
-        usage: Arc::new(Usage::new(args.limits.quotas())),
+        usage: Arc::new(Usage::new(quotas)),
         keys: keys.clone(),
         started_at: now(),
     };
-    let server = server(args, app.clone(), room)?;
+    let server = server(args, app.clone(), quotas.connections_max)?;
     app.accounts.connect(server.io());
     Publishing::new(keys.clone()).mount(&server)?;
-    Feeds::builder().offer("/").mount(&server)?;
+    Feeds::builder().offer(notes::PATH).mount(&server)?;
     let conversations = Conversations::start(&app, &server);
     let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
@@ -149,16 +154,22 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     Ok(())
 }
 
-fn server(args: &ServeArgs, app: App, room: Room) -> Result<Server, BuildError> {
+fn server(args: &ServeArgs, app: App, connections_max: u32) -> Result<Server, BuildError> {
     let mut config = Config::default();
     config.engine.trusted_proxies = trusted_proxies(args);
     config.engine.origins = address::origins(args);
-    config.engine.sessions_per_address_max =
-        args.limits.sessions_per_address_max().map(|max| max.min(room.of_address()));
+    config.engine.sessions_per_address_max = (connections_max > 0).then_some(connections_max);
+    let usage = Arc::clone(&app.usage);
+    config.engine.hooks = Hooks::new().connection_error(move |error| {
+        if matches!(error.refusal, Refusal::TooManySessions { .. }) {
+            usage.connection_refused();
+        }
+    });
     // The chat has none, so nobody makes the server keep some while it waits for more.
     config.packet_limits.attachments_max = 0;
     config.packet_limits.attachment_bytes_max = 0;
-    let server = Server::builder().config(config).state(app).namespace(notes::namespace());
+    let server =
+        Server::builder().config(config).state(app).namespace(notes::handlers::namespace());
     server.namespace(rooms::namespace()).namespace(conversation::namespace()).build()
 }
 

@@ -10,11 +10,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use common::{PATIENCE, Program, command, get};
+use common::{PATIENCE, Person, Program, command, get, refusal};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use serde_json::Value;
 use sockeye_chat::store::FILE_NAME;
+use sockeye_client::{Client, Reconnect};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -158,6 +159,27 @@ async fn everything_is_done_beside_a_server() {
 async fn everything_is_done_without_a_server() {
     let data = TempDir::new().unwrap();
     walk_through(&data.path().join("made"), false).await;
+}
+
+/// Two limits are not the usage's own: the server looks after connections, the store after the disk.
+#[tokio::test]
+async fn limits_of_connections_and_of_space_are_counted_too() {
+    let data = TempDir::new().unwrap();
+    let limits = ["--connections-max", "1", "--free-space-min", "4294967295"];
+    let program = Program::serve_with(data.path(), &limits).await;
+    let ada = Person::enter(&program, "Ada", "tea").await;
+    assert_eq!(refusal(ada.say("no room").await), "disk_full");
+    let builder = Client::builder(&program.url).unwrap().reconnect(Reconnect::Never);
+    assert!(timeout(PATIENCE, builder.connect()).await.unwrap().is_err());
+    let overview = admin(data.path(), "overview --json").await;
+    let overview: Value = serde_json::from_str(&overview).unwrap();
+    for (name, value) in [("connections-max", 1), ("free-space-min", u64::from(u32::MAX))] {
+        let rows = overview["limits"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["name"] == name).unwrap();
+        assert_eq!(row["value"], value, "{name}");
+        assert!(row["reached"].as_u64().unwrap() >= 1, "{row}");
+    }
+    program.stop().await;
 }
 
 /// What was done without a server counts for the next one, and the other way round.

@@ -161,6 +161,7 @@ async fn nobody_reads_what_they_may_not() {
             bytes_per_day: 0,
             rooms_per_hour: 0,
             joins_per_second: 0,
+            connections_max: 0,
         };
         let team = Team::with(data.path(), none).await;
         let mut play = Play {

@@ -4,13 +4,13 @@
 //! An account has two shares: one for each address it is tried from, and a larger one for all addresses together. So
 //! whoever guesses from one place does not keep the account's own person out, who is at another.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::bucket::{Bucket, Rate, Short, Table};
 use crate::names::Skeleton;
 use crate::quota::{Exceeded, Limit, Origin};
 
@@ -18,26 +18,13 @@ use crate::quota::{Exceeded, Limit, Origin};
 /// the least.
 const KEYS_MAX: usize = 20_000;
 
-/// So many at once, then one after each such time.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    at_once: u32,
-    every: Duration,
-}
-
-impl Rate {
-    const fn new(at_once: u32, every_seconds: u64) -> Self {
-        Rate { at_once, every: Duration::from_secs(every_seconds) }
-    }
-}
-
-const LOGINS_OF_ADDRESS: Rate = Rate::new(20, 3);
-const LOGINS_OF_ACCOUNT_FROM_ADDRESS: Rate = Rate::new(5, 10);
-const LOGINS_OF_ACCOUNT: Rate = Rate::new(30, 3);
-const CODES: Rate = Rate::new(20, 3);
-const PASSWORDS: Rate = Rate::new(10, 6);
-const GUESTS: Rate = Rate::new(200, 30);
-const CHANGES: Rate = Rate::new(60, 1);
+const LOGINS_OF_ADDRESS: Rate = Rate::one_in(Duration::from_secs(3), 20);
+const LOGINS_OF_ACCOUNT_FROM_ADDRESS: Rate = Rate::one_in(Duration::from_secs(10), 5);
+const LOGINS_OF_ACCOUNT: Rate = Rate::one_in(Duration::from_secs(3), 30);
+const CODES: Rate = Rate::one_in(Duration::from_secs(3), 20);
+const PASSWORDS: Rate = Rate::one_in(Duration::from_secs(6), 10);
+const GUESTS: Rate = Rate::one_in(Duration::from_secs(30), 200);
+const CHANGES: Rate = Rate::one_in(Duration::from_secs(1), 60);
 
 /// What was tried of late.
 #[derive(Debug, Default)]
@@ -51,13 +38,13 @@ pub(crate) struct Attempts {
     changes: Shares<String>,
 }
 
-/// When the share of each is whole again.
+/// The share of each.
 #[derive(Debug)]
-struct Shares<K>(Mutex<HashMap<K, Instant>>);
+struct Shares<K>(Mutex<Table<K, Bucket>>);
 
-impl<K> Default for Shares<K> {
+impl<K: Eq + Hash> Default for Shares<K> {
     fn default() -> Self {
-        Shares(Mutex::default())
+        Shares(Mutex::new(Table::new(KEYS_MAX)))
     }
 }
 
@@ -67,10 +54,10 @@ impl Attempts {
     /// # Errors
     /// Too often.
     pub(crate) fn log_in(&self, origin: Origin, name: &Skeleton) -> Result<(), Exceeded> {
-        self.logins.take(origin, LOGINS_OF_ADDRESS)?;
+        self.logins.take(&origin, LOGINS_OF_ADDRESS)?;
         let name = name.as_str().to_owned();
-        self.logins_from.take((origin, name.clone()), LOGINS_OF_ACCOUNT_FROM_ADDRESS)?;
-        self.logins_as.take(name, LOGINS_OF_ACCOUNT)
+        self.logins_from.take(&(origin, name.clone()), LOGINS_OF_ACCOUNT_FROM_ADDRESS)?;
+        self.logins_as.take(&name, LOGINS_OF_ACCOUNT)
     }
 
     /// Somebody has a code: of an invitation, a reset, or the first account.
@@ -78,7 +65,7 @@ impl Attempts {
     /// # Errors
     /// Too often.
     pub(crate) fn code(&self, origin: Origin) -> Result<(), Exceeded> {
-        self.codes.take(origin, CODES)
+        self.codes.take(&origin, CODES)
     }
 
     /// Somebody with a right code sets a password.
@@ -86,7 +73,7 @@ impl Attempts {
     /// # Errors
     /// Too often.
     pub(crate) fn password(&self, origin: Origin) -> Result<(), Exceeded> {
-        self.passwords.take(origin, PASSWORDS)
+        self.passwords.take(&origin, PASSWORDS)
     }
 
     /// Somebody comes in as a guest.
@@ -94,7 +81,7 @@ impl Attempts {
     /// # Errors
     /// Too often.
     pub(crate) fn guest(&self, origin: Origin) -> Result<(), Exceeded> {
-        self.guests.take(origin, GUESTS)
+        self.guests.take(&origin, GUESTS)
     }
 
     /// Somebody who is logged in, by the id, changes what others are told of.
@@ -102,37 +89,15 @@ impl Attempts {
     /// # Errors
     /// Too often.
     pub(crate) fn change(&self, person: &str) -> Result<(), Exceeded> {
-        self.changes.take(person.to_owned(), CHANGES)
+        self.changes.take(&person.to_owned(), CHANGES)
     }
 }
 
-impl<K: Eq + Hash> Shares<K> {
-    fn take(&self, key: K, rate: Rate) -> Result<(), Exceeded> {
+impl<K: Clone + Eq + Hash> Shares<K> {
+    fn take(&self, key: &K, rate: Rate) -> Result<(), Exceeded> {
         let now = Instant::now();
-        let mut whole_at = self.0.lock();
-        let before = whole_at.get(&key).copied();
-        let after = before.map_or(now, |before| before.max(now)) + rate.every;
-        let (debt, debt_max) = (after - now, rate.every * rate.at_once);
-        if debt > debt_max {
-            return Err(Exceeded { what: Limit::Rate, retry_after: debt - debt_max });
-        }
-        if before.is_none() && whole_at.len() >= KEYS_MAX {
-            forget(&mut whole_at, now);
-        }
-        whole_at.insert(key, after);
-        Ok(())
-    }
-}
-
-/// Forgets whoever has tried nothing of late, and at least a quarter: those who have tried the least.
-fn forget<K: Eq + Hash>(whole_at: &mut HashMap<K, Instant>, now: Instant) {
-    whole_at.retain(|_, at| *at > now);
-    let kept_max = KEYS_MAX / 4 * 3;
-    if whole_at.len() > kept_max {
-        let mut all: Vec<_> = whole_at.values().copied().collect();
-        let excess = all.len() - kept_max;
-        let (_, &mut limit, _) = all.select_nth_unstable(excess);
-        whole_at.retain(|_, at| *at > limit);
+        let taken = self.0.lock().of(key, now).take(rate, 1, now);
+        taken.map_err(|Short { retry_after }| Exceeded { what: Limit::Rate, retry_after })
     }
 }
 

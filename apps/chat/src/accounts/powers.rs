@@ -72,6 +72,7 @@ impl Accounts {
             }
             Made::NameTaken => Err(Refused::NameTaken),
             Made::NoRight => Err(no_right),
+            Made::NoAccount => Err(Refused::InvitationNoAccount),
         }
     }
 

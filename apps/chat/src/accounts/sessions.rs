@@ -13,6 +13,7 @@ use super::{ADMITTED, Accounts, Caller, SESSION_LIFETIME, cookie_name, cookies, 
 use crate::address::Reach;
 use crate::conversation::person_key;
 use crate::id::{Digest, Secret, new_id};
+use crate::notes;
 use crate::refusal::Refused;
 use crate::store::StoreError;
 
@@ -248,7 +249,7 @@ impl Accounts {
             for io in self.namespaces() {
                 shut(&io.to(GUESTS));
             }
-            if let Some(io) = self.0.io.get().and_then(|io| io.of("/")) {
+            if let Some(io) = self.0.io.get().and_then(|io| io.of(notes::PATH)) {
                 io.disconnect();
             }
         }

@@ -103,6 +103,8 @@ pub enum Made {
     NameTaken,
     /// There is an owner already, or the invitation is over.
     NoRight,
+    /// The invitation is for those who are here already.
+    NoAccount,
 }
 
 /// What making a guest came to.

@@ -48,7 +48,7 @@ pub struct Overview {
     pub memory_bytes: Option<u64>,
     /// What is set.
     pub settings: Settings,
-    /// What each person and each address may do, and by which option it is changed.
+    /// What each person and each address may do, how many MiB stay free, and by which option it is changed.
     pub limits: Vec<LimitRow>,
 }
 

@@ -33,6 +33,8 @@ pub struct Census {
     pub free_bytes: Option<u64>,
     /// Bytes that have to be free for a message to be stored.
     pub free_bytes_min: u64,
+    /// How often something was not stored since the start because less was free.
+    pub refused_for_space: u64,
 }
 
 /// Something that takes rights which others have not.

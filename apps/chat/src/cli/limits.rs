@@ -40,7 +40,8 @@ pub struct LimitArgs {
     pub joins_per_second: u32,
 
     /// Connections at the same time
-    #[arg(long, value_name = "N", default_value_t = 1_000, env = "SOCKEYE_CONNECTIONS_MAX")]
+    #[arg(long, value_name = "N", default_value_t = Quotas::default().connections_max)]
+    #[arg(env = "SOCKEYE_CONNECTIONS_MAX")]
     pub connections_max: u32,
 
     /// Disk space to leave free, in MiB [default: 64, or a twentieth of a smaller disk]
@@ -59,12 +60,8 @@ impl LimitArgs {
             bytes_per_day: u64::from(self.mib_per_day) * MIB,
             rooms_per_hour: self.rooms_per_hour,
             joins_per_second: self.joins_per_second,
+            connections_max: self.connections_max,
         }
-    }
-
-    /// How many connections an address may have at the same time.
-    pub fn sessions_per_address_max(&self) -> Option<u32> {
-        (self.connections_max > 0).then_some(self.connections_max)
     }
 
     /// How much of the file system has to be free, if it was told.

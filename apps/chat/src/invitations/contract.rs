@@ -3,7 +3,7 @@
 //! | request | body | answer | who may |
 //! |---|---|---|---|
 //! | `POST /api/invitations/look` | [`Look`] | [`InvitationView`] | whoever has the code |
-//! | `POST /api/invitations` | [`Invite`] | [`Invited`] | moderators; of a room, its moderators |
+//! | `POST /api/invitations` | [`Invite`] | [`Invited`] | moderators; into a room, its moderators, for those who are here already |
 //! | `GET /api/invitations` | | [`Invitation`] list | moderators |
 //! | `DELETE /api/invitations/{id}` | | nothing; the code is of no more use | moderators |
 //! | `POST /api/invitations/accept` | [`Look`] | `{ "room": id }` | logged in; an invitation to a room |
@@ -32,6 +32,9 @@ pub struct InvitationView {
     pub by: Option<String>,
     /// The title of the room it leads to.
     pub room: Option<String>,
+    /// Whether one makes an account by it. Otherwise it is for those who are here already: people with an account,
+    /// and guests.
+    pub makes_account: bool,
 }
 
 /// A new invitation.

@@ -1,7 +1,8 @@
 //! What invitations need of a store.
 //!
 //! An invitation is of use as long as its time and its uses last, and as long as whoever made it may still invite so:
-//! it ends with their account and with their powers.
+//! it ends with their account and with their powers. An account is made by it only while whoever made it is a moderator
+//! or an owner of the server.
 
 use async_trait::async_trait;
 

@@ -6,6 +6,7 @@ use super::contract::MESSAGE;
 use super::store::Said;
 use crate::app::App;
 use crate::conversation::{self, room_key};
+use crate::notes;
 use crate::notes::contract::{POSTED, StoredMessage};
 use crate::notes::store::Posted;
 use crate::refusal::settle;
@@ -21,7 +22,7 @@ pub(crate) fn deliver(app: &App, io: &Io, said: &Said) {
         settle(chat.to(room_key(&message.room)).emit(MESSAGE, message));
     }
     if let Some(name) = &said.open_name
-        && let Some(notes) = io.of("/")
+        && let Some(notes) = io.of(notes::PATH)
     {
         settle(notes.to(name.as_str()).emit(POSTED, &StoredMessage::from(message)));
     }

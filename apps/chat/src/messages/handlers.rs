@@ -4,14 +4,13 @@
 //! its answer got lost is answered as it was the first time. What that does not cover, such as a restart in between,
 //! the key of a message does.
 
-use sockeye::{Acker, Deferred, Event, Local, Namespace, Socket, State};
+use sockeye::{Acker, Deferred, Event, Namespace};
 
 use super::contract::{self, Author, Message, Say};
 use super::delivery::deliver;
 use super::store::{NewMessage, Said};
-use crate::accounts::Caller;
 use crate::app::App;
-use crate::conversation::Open;
+use crate::conversation::Asking;
 use crate::input::{MessageKey, MessageText};
 use crate::refusal::{Refused, Reply, answer};
 use crate::store::StoreError;
@@ -24,17 +23,14 @@ pub(crate) fn on(chat: Namespace<App>) -> Namespace<App> {
 }
 
 async fn say(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
+    asking: Asking,
     acker: Acker<Reply<Message>>,
     request: Say,
 ) -> Deferred<Reply<Message>> {
     let deferred = acker.defer();
-    match take(&app, &caller, &open, request) {
+    match take(&asking, request) {
         Ok(message) => {
-            let (io, there) = (socket.io(), app.clone());
+            let (io, there) = (asking.io(), asking.app.clone());
             let done = Box::new(move |said: Result<Said, StoreError>| match said {
                 // The answer first, so that the sender knows the message when it arrives as an event.
                 Ok(said) => {
@@ -44,7 +40,7 @@ async fn say(
                 Err(error) => answer(acker, Err(error.into())),
             });
             // Closed: the client gets no answer, comes back when the server does, and tries again.
-            let _ = app.store.say(message, done).await;
+            let _ = asking.app.store.say(message, done).await;
         }
         Err(refused) => answer(acker, Err(refused)),
     }
@@ -52,7 +48,8 @@ async fn say(
 }
 
 /// The message as it is to be stored, counted.
-fn take(app: &App, caller: &Caller, open: &Open, request: Say) -> Result<NewMessage, Refused> {
+fn take(asking: &Asking, request: Say) -> Result<NewMessage, Refused> {
+    let Asking { app, caller, open, .. } = asking;
     if !open.has(&request.room) {
         return Err(Refused::NotOpened);
     }

@@ -20,6 +20,7 @@ use sockeye_feeds::publish::{Verb, verify};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::PATH;
 use super::contract::{self, JOINED, Join, LEAVE, LEFT, NewMessage, Presence, StoredMessage};
 use super::store::{Found, Post, Sender};
 use crate::app::App;
@@ -30,9 +31,9 @@ use crate::quota::Origin;
 use crate::refusal::{Refused, Reply, answer, settle};
 use crate::store::StoreError;
 
-/// The namespace `/` with its handlers.
+/// The namespace with its handlers.
 pub fn namespace() -> Namespace<App> {
-    Namespace::new("/")
+    Namespace::new(PATH)
         .on_connect(connected)
         .on_read(read)
         .on(JOIN, join)
@@ -202,7 +203,7 @@ fn tell_said(
 /// The open room of this name is called otherwise from now on, or is none any more: whoever was in it comes along,
 /// or hears that they have left.
 pub(crate) fn follow(app: &App, io: &Io, from: &str, to: Option<&str>) {
-    let Some(notes) = io.of("/") else { return };
+    let Some(notes) = io.of(PATH) else { return };
     let to = to.and_then(|to| RoomName::parse(to).ok());
     for socket in notes.to(from).sockets() {
         let Some(seat) = socket.get::<Seat>() else { continue };

@@ -1,12 +1,12 @@
 //! Who is online and who is typing, in `/chat`.
 
-use sockeye::{Ack, Event, Io, Local, Namespace, Present, Socket, State};
+use sockeye::{Ack, Event, Io, Local, Namespace, Present, Socket};
 
 use super::contract::{self, Here, ONLINE_ROOM, TYPING, Typing};
 use crate::accounts::contract::{Person, Role};
 use crate::accounts::{Caller, now};
 use crate::app::App;
-use crate::conversation::{self, Open, person_key, room_key};
+use crate::conversation::{self, Asking, Open, person_key, room_key};
 use crate::refusal::{Refused, Reply, settle};
 
 const ONLINE: Event<(), Reply<Vec<Present>>> = Event::new(contract::ONLINE.name());
@@ -26,29 +26,20 @@ pub(crate) async fn arrived(socket: Socket, Local(caller): Local<Caller>) {
     settle(socket.io().presence(ONLINE_ROOM).join(&socket, &*caller.id, &here(&person)));
 }
 
-async fn online(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    State(app): State<App>,
-) -> Ack<Reply<Vec<Present>>> {
+async fn online(asking: Asking) -> Ack<Reply<Vec<Present>>> {
     let listed = async {
-        if caller.person().role == Role::Guest {
+        if asking.caller.person().role == Role::Guest {
             return Err(Refused::Forbidden);
         }
-        let open: std::sync::Arc<Open> = socket.get().ok_or(Refused::Gone)?;
-        app.usage.enter(&caller.id, open.origin)?;
-        Ok(socket.io().presence(ONLINE_ROOM).list().await)
+        asking.app.usage.enter(&asking.caller.id, asking.open.origin)?;
+        Ok(asking.io().presence(ONLINE_ROOM).list().await)
     };
     Ack(listed.await.into())
 }
 
 /// Whoever is not in the room is present nowhere there, and nothing happens.
-async fn typing(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    request: Typing,
-) {
+async fn typing(asking: Asking, request: Typing) {
+    let Asking { socket, caller, open, .. } = asking;
     if open.has(&request.room) {
         let typing_at = request.is_typing.then(now);
         let here = Here { typing_at, ..here(&caller.person()) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use serde::Serialize;
-use sockeye::{Ack, Event, Io, Local, Namespace, PresenceError, Present, Socket, State};
+use sockeye::{Ack, Event, Io, Namespace, PresenceError, Present, Socket};
 use tokio::sync::oneshot;
 
 use super::access::{Access, check};
@@ -21,7 +21,7 @@ use super::store::{
 use crate::accounts::Caller;
 use crate::accounts::contract::{PASSWORD_BYTES_MAX, Role};
 use crate::app::App;
-use crate::conversation::{OPEN_MAX, Open, room_key};
+use crate::conversation::{Asking, OPEN_MAX, Open, room_key};
 use crate::input::RoomName;
 use crate::messages::contract::Message;
 use crate::names;
@@ -62,117 +62,52 @@ struct OpenedNow {
     present: Vec<Present>,
 }
 
-/// Whoever asks, and where.
-pub(super) struct Asking {
-    pub(super) app: App,
-    pub(super) socket: Socket,
-    pub(super) caller: Arc<Caller>,
-    pub(super) open: Arc<Open>,
+async fn create(asking: Asking, asked: CreateRoom) -> Ack<Reply<Room>> {
+    Ack(asking.create(asked).await.into())
 }
 
-async fn create(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: CreateRoom,
-) -> Ack<Reply<Room>> {
-    Ack(Asking::new(app, socket, caller, open).create(asked).await.into())
+async fn direct(asking: Asking, asked: Direct) -> Ack<Reply<Room>> {
+    Ack(asking.direct(asked).await.into())
 }
 
-async fn direct(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: Direct,
-) -> Ack<Reply<Room>> {
-    Ack(Asking::new(app, socket, caller, open).direct(asked).await.into())
+async fn open(asking: Asking, asked: OpenRoom) -> Ack<Reply<OpenedNow>> {
+    Ack(asking.open(asked).await.into())
 }
 
-async fn open(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: OpenRoom,
-) -> Ack<Reply<OpenedNow>> {
-    Ack(Asking::new(app, socket, caller, open).open(asked).await.into())
+async fn close(asking: Asking, asked: RoomId) -> Ack<Reply<()>> {
+    let closed = if asking.open.remove(&asked.room) {
+        asking.look_away(&asked.room);
+        Ok(())
+    } else {
+        Err(Refused::NotOpened)
+    };
+    Ack(closed.into())
 }
 
-async fn close(
-    socket: Socket,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: RoomId,
-) -> Ack<Reply<()>> {
-    if !open.remove(&asked.room) {
-        return Ack(Err(Refused::NotOpened).into());
-    }
-    let (io, key) = (socket.io(), room_key(&asked.room));
-    io.presence(&*key).leave(&socket);
-    socket.leave(&*key);
-    app.rooms.left(&app, &io, &asked.room);
-    Ack(Ok(()).into())
-}
-
-async fn leave(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: RoomId,
-) -> Ack<Reply<()>> {
-    let left = Asking::new(app, socket, caller, open).act(asked.room, Deed::Leave).await;
+async fn leave(asking: Asking, asked: RoomId) -> Ack<Reply<()>> {
+    let left = asking.act(asked.room, Deed::Leave).await;
     Ack(left.map(drop).into())
 }
 
-async fn keep(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: KeepRoom,
-) -> Ack<Reply<Membership>> {
+async fn keep(asking: Asking, asked: KeepRoom) -> Ack<Reply<Membership>> {
     let KeepRoom { room, is_pinned, is_silenced } = asked;
     let deed = Deed::Keep { is_pinned, is_silenced };
-    let kept = Asking::new(app, socket, caller, open).act(room, deed).await;
+    let kept = asking.act(room, deed).await;
     let told = |acted: Acted| membership_of(&acted.before.id, acted.after.place.as_ref());
     Ack(kept.map(told).into())
 }
 
-async fn change(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: ChangeRoom,
-) -> Ack<Reply<Room>> {
-    Ack(Asking::new(app, socket, caller, open).change(asked).await.into())
+async fn change(asking: Asking, asked: ChangeRoom) -> Ack<Reply<Room>> {
+    Ack(asking.change(asked).await.into())
 }
 
-async fn delete(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: RoomId,
-) -> Ack<Reply<()>> {
-    let asking = Asking::new(app, socket, caller, open);
+async fn delete(asking: Asking, asked: RoomId) -> Ack<Reply<()>> {
     let deleted = asking.act(asked.room, Deed::Delete).await;
     asking.app.rooms.sweep(&asking.app);
     Ack(deleted.map(drop).into())
 }
 
 impl Asking {
-    pub(super) fn new(app: App, socket: Socket, caller: Arc<Caller>, open: Arc<Open>) -> Self {
-        Asking { app, socket, caller, open }
-    }
-
-    pub(super) fn io(&self) -> Io {
-        self.socket.io()
-    }
-
     /// Does something with a room and tells whom it concerns, in stored order. Each costs a write, and mostly others
     /// something, so it counts as coming in does.
     pub(super) async fn act(&self, room: String, deed: Deed) -> Result<Acted, Refused> {

@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use sockeye::{Ack, Event, Io, Local, Namespace, Socket, State};
+use sockeye::{Ack, Event, Io, Namespace};
 
 use super::access::Access;
 use super::contract::{
     self, FindPeople, MuteMember, OneInRoom, Promote, RemoveMember, Room, RoomId, RoomMember,
     RoomRole,
 };
-use super::handlers::Asking;
 use super::live::membership_of;
 use super::store::Deed;
-use crate::accounts::Caller;
 use crate::accounts::contract::{Person, Role};
 use crate::app::App;
-use crate::conversation::Open;
+use crate::conversation::Asking;
 use crate::input::NICKNAME_CHARS_MAX;
 use crate::presence::contract::ONLINE_ROOM;
 use crate::refusal::{Refused, Reply};
@@ -43,14 +41,7 @@ pub(super) fn on(chat: Namespace<App>) -> Namespace<App> {
         .on(PEOPLE, people)
 }
 
-async fn hand_over(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: OneInRoom,
-) -> Ack<Reply<Room>> {
-    let asking = Asking::new(app, socket, caller, open);
+async fn hand_over(asking: Asking, asked: OneInRoom) -> Ack<Reply<Room>> {
     let handed = async {
         let acted = asking.act(asked.room, Deed::HandOver { to: asked.person }).await?;
         let room = &acted.after.room;
@@ -64,77 +55,37 @@ async fn hand_over(
     Ack(handed.await.into())
 }
 
-async fn promote(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: Promote,
-) -> Ack<Reply<RoomMember>> {
+async fn promote(asking: Asking, asked: Promote) -> Ack<Reply<RoomMember>> {
     let Promote { room, person, role } = asked;
     // A room has one owner, who hands it over.
     if role == RoomRole::Owner {
         return Ack(Err(Refused::Forbidden).into());
     }
-    let asking = Asking::new(app, socket, caller, open);
     Ack(asking.act_on(room, person.clone(), Deed::Promote { person, role }).await.into())
 }
 
-async fn remove(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: RemoveMember,
-) -> Ack<Reply<()>> {
+async fn remove(asking: Asking, asked: RemoveMember) -> Ack<Reply<()>> {
     let RemoveMember { room, person, is_ban } = asked;
-    let asking = Asking::new(app, socket, caller, open);
     Ack(asking.act(room, Deed::Remove { person, is_ban }).await.map(drop).into())
 }
 
-async fn unban(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: OneInRoom,
-) -> Ack<Reply<()>> {
-    let asking = Asking::new(app, socket, caller, open);
+async fn unban(asking: Asking, asked: OneInRoom) -> Ack<Reply<()>> {
     Ack(asking.act(asked.room, Deed::Unban { person: asked.person }).await.map(drop).into())
 }
 
-async fn mute(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: MuteMember,
-) -> Ack<Reply<RoomMember>> {
+async fn mute(asking: Asking, asked: MuteMember) -> Ack<Reply<RoomMember>> {
     let MuteMember { room, person, seconds } = asked;
     let duration = Duration::from_secs(seconds.into()).min(MUTED_FOR_MAX);
     let duration = i64::try_from(duration.as_millis()).unwrap_or_default();
-    let asking = Asking::new(app, socket, caller, open);
     Ack(asking.act_on(room, person.clone(), Deed::Mute { person, duration }).await.into())
 }
 
-async fn members(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: RoomId,
-) -> Ack<Reply<Vec<RoomMember>>> {
-    Ack(Asking::new(app, socket, caller, open).members(&asked.room).await.into())
+async fn members(asking: Asking, asked: RoomId) -> Ack<Reply<Vec<RoomMember>>> {
+    Ack(asking.members(&asked.room).await.into())
 }
 
-async fn people(
-    socket: Socket,
-    Local(caller): Local<Caller>,
-    Local(open): Local<Open>,
-    State(app): State<App>,
-    asked: FindPeople,
-) -> Ack<Reply<Vec<Person>>> {
-    Ack(Asking::new(app, socket, caller, open).people(asked).await.into())
+async fn people(asking: Asking, asked: FindPeople) -> Ack<Reply<Vec<Person>>> {
+    Ack(asking.people(asked).await.into())
 }
 
 impl Asking {

@@ -183,6 +183,11 @@ export type InvitationView = {
   by: string | null,
   /** The title of the room it leads to. */
   room: string | null,
+  /**
+   * Whether one makes an account by it. Otherwise it is for those who are here already: people with an account,
+   * and guests.
+   */
+  makes_account: boolean,
 };
 
 /** A new invitation. */
@@ -551,7 +556,7 @@ export type Overview = {
   memory_bytes: number | null,
   /** What is set. */
   settings: Settings,
-  /** What each person and each address may do, and by which option it is changed. */
+  /** What each person and each address may do, how many MiB stay free, and by which option it is changed. */
   limits: Array<LimitRow>,
 };
 

@@ -10,7 +10,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use http::{Response, StatusCode};
-use sockeye_net::http::Origins;
+use sockeye_net::http::{Origins, Source};
 
 use crate::http::refusal::empty;
 use crate::http::response_body::Body;
@@ -58,11 +58,11 @@ impl Default for Cors {
 }
 
 impl Cors {
-    /// Adds what every response to a request with these headers, for this host, says.
+    /// Adds what every response to a request with these headers, from there, says.
     pub(crate) fn extend(
         &self,
         origins: &Origins,
-        (request, host): (&HeaderMap, Option<&str>),
+        (request, source): (&HeaderMap, Source<'_>),
         out: &mut HeaderMap,
     ) {
         if *origins == Origins::Any {
@@ -70,7 +70,7 @@ impl Cors {
         } else {
             // Also where nothing is allowed: a cache must not hand that to another page.
             out.append(VARY, HeaderValue::from_static("Origin"));
-            let origin = request.get(ORIGIN).filter(|_| origins.allow(request, host));
+            let origin = request.get(ORIGIN).filter(|_| origins.allow(request, &source));
             let Some(origin) = origin else { return };
             out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         }
@@ -86,11 +86,11 @@ impl Cors {
     pub(crate) fn preflight(
         &self,
         origins: &Origins,
-        (request, host): (&HeaderMap, Option<&str>),
+        (request, source): (&HeaderMap, Source<'_>),
     ) -> Response<Body> {
         let mut response = empty(StatusCode::NO_CONTENT);
         let out = response.headers_mut();
-        self.extend(origins, (request, host), out);
+        self.extend(origins, (request, source), out);
         out.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
         if self.allowed_headers.is_none() {
             out.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));

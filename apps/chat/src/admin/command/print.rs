@@ -146,7 +146,9 @@ pub(super) fn overview(overview: &Overview) -> String {
     ];
     if !overview.limits.is_empty() {
         lines.push(
-            "limits    (of an address; change them by these options of `sockeye serve`)".to_owned(),
+            "limits    (of an address, and MiB that stay free; change them by these options of \
+             `sockeye serve`)"
+                .to_owned(),
         );
         lines.extend(overview.limits.iter().map(limit));
     }

@@ -34,7 +34,9 @@ async fn an_invitation_makes_an_account_as_often_as_it_says() {
     assert_eq!((invitation.uses_left, invitation.used), (Some(2), 0));
     let browser = house.browser();
     let told = look(&browser, &code).await.unwrap();
-    assert_eq!(told, json!({ "role": "moderator", "by": "Olga", "room": null }));
+    let expected =
+        json!({ "role": "moderator", "by": "Olga", "room": null, "makes_account": true });
+    assert_eq!(told, expected);
     let answer = browser.post("/api/signup", &sign_up(&code, "Olga")).await;
     assert_eq!(answer.refused(), (409, "name_taken".to_owned()));
     let me: Me = browser.post("/api/signup", &sign_up(&code, "Ann")).await.read();
@@ -183,6 +185,9 @@ async fn an_invitation_into_a_room_leads_there_on_every_device() {
     assert_eq!(invitation.room, Some((id.to_owned(), "Secret".to_owned())));
     let all: Vec<Invitation> = owner.get("/api/invitations").await.read();
     assert_eq!(all[0].room, Some((id.to_owned(), String::new())), "its title is not for her");
+    assert_eq!(look(&house.browser(), &code).await.unwrap()["makes_account"], false);
+    let answer = house.browser().post("/api/signup", &sign_up(&code, "Neu")).await;
+    assert_eq!(answer.refused(), (403, "invitation_no_account".to_owned()));
     let nobody = house.browser();
     let accept = json!({ "code": code });
     let answer = nobody.post("/api/invitations/accept", &accept).await;
@@ -200,4 +205,10 @@ async fn an_invitation_into_a_room_leads_there_on_every_device() {
     assert_eq!(changed.changed[0].title, "Secret");
     let opened: Value = chat.emit_with_ack("open", &open).await.unwrap();
     assert_eq!(opened["room"]["title"], json!("Secret"), "{opened}");
+    // What its maker may do when it is used counts.
+    let admin = Admin::new(house.app.clone());
+    let makers = maker.me().await.unwrap().person.id;
+    admin.change_role(Actor::CommandLine, makers, Role::Moderator).await.unwrap();
+    let me: Me = house.browser().post("/api/signup", &sign_up(&code, "Neu")).await.read();
+    assert_eq!(me.person.role, Role::Member);
 }

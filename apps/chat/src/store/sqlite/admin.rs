@@ -70,6 +70,7 @@ impl AdminStore for Sqlite {
             database_bytes: self.database.bytes(),
             free_bytes: space.map(|space| space.free_bytes),
             free_bytes_min: self.health.free_bytes_min(space),
+            refused_for_space: self.health.refused_for_space(),
         })
     }
 

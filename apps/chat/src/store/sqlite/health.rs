@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::mem::discriminant;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -101,6 +102,8 @@ pub(super) struct Health {
     writing_since: Mutex<Option<Instant>>,
     suspected: Notify,
     free_bytes_min: Option<u64>,
+    /// How often something was not stored because less was free.
+    refused_for_space: AtomicU64,
 }
 
 impl Health {
@@ -112,6 +115,7 @@ impl Health {
             writing_since: Mutex::default(),
             suspected: Notify::new(),
             free_bytes_min,
+            refused_for_space: AtomicU64::new(0),
         }
     }
 
@@ -148,6 +152,18 @@ impl Health {
             (None, None) => {}
         }
         *fault = said.err();
+    }
+
+    /// Something was not stored.
+    pub(super) fn refused(&self, fault: &Fault) {
+        if matches!(fault, Fault::Space { .. }) {
+            self.refused_for_space.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often something was not stored because too little was free.
+    pub(super) fn refused_for_space(&self) -> u64 {
+        self.refused_for_space.load(Ordering::Relaxed)
     }
 
     /// Asks the writer to look for itself.

@@ -27,6 +27,14 @@ macro_rules! is_of_use {
     };
 }
 
+/// Whether an account is made by an invitation `i`.
+macro_rules! makes_account {
+    () => {
+        "(i.made_by IS NULL OR EXISTS
+         (SELECT 1 FROM people a WHERE a.id = i.made_by AND a.role IN ('moderator', 'owner')))"
+    };
+}
+
 #[async_trait]
 impl InvitationStore for Sqlite {
     async fn make_invitation(
@@ -42,7 +50,9 @@ impl InvitationStore for Sqlite {
         now: i64,
     ) -> Result<Option<InvitationView>, StoreError> {
         let row = sqlx::query(concat!(
-            "SELECT i.role, p.name, r.title FROM invitations i
+            "SELECT i.role, p.name, r.title, ",
+            makes_account!(),
+            " AS makes_account FROM invitations i
              LEFT JOIN people p ON p.id = i.made_by LEFT JOIN rooms r ON r.id = i.room
              WHERE i.secret = ?1 AND ",
             is_of_use!()
@@ -56,6 +66,7 @@ impl InvitationStore for Sqlite {
             role: role(row.try_get("role")?),
             by: row.try_get("name")?,
             room: row.try_get("title")?,
+            makes_account: row.try_get("makes_account")?,
         }))
     }
 
@@ -192,15 +203,18 @@ pub(super) struct Found {
     pub(super) role: Role,
     /// The row of its room.
     pub(super) room: Option<i64>,
+    pub(super) makes_account: bool,
 }
 
-async fn find(
+pub(super) async fn find(
     connection: &mut SqliteConnection,
     code: &Digest,
     at: i64,
 ) -> Result<Option<Found>, sqlx::Error> {
     let row = sqlx::query(concat!(
-        "SELECT i.id, i.role, i.room FROM invitations i WHERE i.secret = ?1 AND ",
+        "SELECT i.id, i.role, i.room, ",
+        makes_account!(),
+        " AS makes_account FROM invitations i WHERE i.secret = ?1 AND ",
         is_of_use!()
     ))
     .bind(code.as_bytes().as_slice())
@@ -208,26 +222,24 @@ async fn find(
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let (id, room) = (row.try_get("id")?, row.try_get("room")?);
-    Ok(Some(Found { id, role: role(row.try_get("role")?), room }))
+    Ok(Some(Found {
+        id: row.try_get("id")?,
+        role: role(row.try_get("role")?),
+        room: row.try_get("room")?,
+        makes_account: row.try_get("makes_account")?,
+    }))
 }
 
-/// Uses an invitation once, if it is of use.
-pub(super) async fn take(
+/// Counts a use of an invitation that was found in the same transaction.
+pub(super) async fn count_use(
     connection: &mut SqliteConnection,
-    code: &Digest,
-    at: i64,
-) -> Result<Option<Found>, sqlx::Error> {
-    let found = find(connection, code, at).await?;
-    if let Some(found) = &found {
-        sqlx::query(
-            "UPDATE invitations SET uses_left = uses_left - 1, used = used + 1 WHERE id = ?1",
-        )
+    found: &Found,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE invitations SET uses_left = uses_left - 1, used = used + 1 WHERE id = ?1")
         .bind(&found.id)
         .execute(connection)
-        .await?;
-    }
-    Ok(found)
+        .await
+        .map(drop)
 }
 
 /// Makes somebody a member of a room; whoever is one stays what they are.
@@ -270,9 +282,9 @@ async fn accept(within: Within<'_>, code: Digest, person: String) -> Result<Acce
         Some(_) => return Ok(Accepted::Room(room, false)),
         None => {}
     }
-    let Some(Found { room: Some(row), .. }) = take(connection, &code, at).await? else {
-        return Ok(Accepted::Over);
-    };
+    let Some(found) = find(connection, &code, at).await? else { return Ok(Accepted::Over) };
+    let Some(row) = found.room else { return Ok(Accepted::Over) };
+    count_use(connection, &found).await?;
     enter(connection, row, &person, at).await?;
     Ok(Accepted::Room(room, true))
 }

@@ -108,11 +108,13 @@ impl Writer {
             let committed = self.store(&mut batch).await;
             for command in batch.drain(..) {
                 match command {
-                    Command::Do(work) => work.done(match &committed {
-                        Ok(()) => Ok(()),
-                        Err(fault) if fault.is_space() => Err(StoreError::Full),
-                        Err(_) => Err(StoreError::Write),
-                    }),
+                    Command::Do(work) => {
+                        let committed = committed.as_ref().map_err(|fault| {
+                            self.health.refused(fault);
+                            if fault.is_space() { StoreError::Full } else { StoreError::Write }
+                        });
+                        work.done(committed.copied());
+                    }
                     Command::Barrier(reached) => drop(reached.send(())),
                     Command::Close(closed) => {
                         queue.close();

@@ -75,8 +75,21 @@ async fn nobody_gives_more_than_they_have() {
     let room = json!({ "title": "theirs", "kind": "invited" });
     let room = done(&socket, "create", &room).await["id"].clone();
     assert_eq!(invite(&member, json!({ "role": "moderator", "room": room })).await, "forbidden");
-    assert_eq!(invite(&member, json!({ "role": "member", "room": room })).await, "ok");
     assert_eq!(invite(&member, json!({ "role": "member" })).await, "forbidden");
+    // Whoever only moderates a room invites into it, and makes no accounts by that.
+    let into = chat.invitation(&member, &json!({ "role": "member", "room": room })).await;
+    let look = chat.ask(None, "POST", "/api/invitations/look", &json!({ "code": into })).await;
+    assert_eq!(look.json()["makes_account"], false);
+    let sign_up = json!({ "code": into, "name": "Mallory", "password": PASSWORD });
+    for who in [None, Some(&guest)] {
+        let told = chat.ask(who, "POST", "/api/signup", &sign_up).await;
+        assert_eq!((told.status, &*told.code()), (403, "invitation_no_account"));
+    }
+    let accept = json!({ "code": into });
+    assert_eq!(
+        chat.ask(Some(&guest), "POST", "/api/invitations/accept", &accept).await.status,
+        200
+    );
     // What was theirs to give is so only as long as they have it.
     let made = chat.invitation(&moderator, &json!({ "role": "moderator" })).await;
     let path = format!("/api/admin/people/{}", moderator.id);

@@ -61,9 +61,13 @@ pub(super) async fn account(
         Right::First => new.role = Role::Owner,
         Right::Power => {}
         Right::Invited { code, guest: id } => {
-            let Some(invitation) = invitations::take(connection, &code, at).await? else {
+            let Some(invitation) = invitations::find(connection, &code, at).await? else {
                 return Ok(Made::NoRight);
             };
+            if !invitation.makes_account {
+                return Ok(Made::NoAccount);
+            }
+            invitations::count_use(connection, &invitation).await?;
             new.role = invitation.role;
             room = invitation.room;
             if let Some(id) = id

@@ -187,7 +187,7 @@ async fn an_invitation_into_a_room_is_used_by_whoever_is_new_there() {
 #[tokio::test]
 async fn a_new_account_is_in_the_room_that_it_was_invited_to() {
     let mut fixture = Fixture::new().await;
-    let maker = fixture.person("Mia", Role::Member).await;
+    let maker = fixture.person("Mia", Role::Moderator).await;
     fixture.room("r", "invited", &[(&maker, "owner")]).await;
     let (_, code) = fixture.invite(&maker, "r", Some(1)).await;
     let right = Right::Invited { code: code.digest(), guest: None };

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::admin::store::AdminStore as _;
 
 /// Everything that was acknowledged, and refusals counted.
 #[derive(Default)]
@@ -241,6 +242,7 @@ async fn so_much_of_the_disk_stays_free() {
     let store = Sqlite::open(folder.path(), options).await.unwrap();
     let refused = post(&store, message("방", "no room")).await;
     assert!(matches!(refused, Err(StoreError::Full)));
+    assert_eq!(store.census(0).await.unwrap().refused_for_space, 1);
     assert!(matches!(store.health().await, Err(Fault::Space { min_bytes: u64::MAX, .. })));
     assert!(store.history(&room("방")).await.unwrap().is_empty(), "reading goes on");
 }
