@@ -452,6 +452,31 @@ describe("a person", () => {
     await wanda.sees("second annoyance");
   });
 
+  test("are chosen in a list that was scrolled in the same moment; scrolled later, it takes its menu away", async (t) => {
+    const room = await chat.makeRoom("Many of us");
+    for (let n = 0; n < 8; n += 1) {
+      const line = await chat.line((await chat.guest(`Guest ${n}`)).cookie);
+      await line.ask("open", { room: room.id });
+    }
+    const { cookie } = await chat.member("Hedy");
+    const hedy = new Person(await device(t, { viewport: { width: 1280, height: 400 } }, cookie));
+    await hedy.enter(chat.room(room.id));
+    await hedy.page.locator("#people").click();
+    const last = hedy.page.locator("#members li").filter({ has: hedy.page.getByRole("button") }).last();
+    await last.waitFor();
+    // The browser tells of the scrolling in its next frame, when the menu is there already.
+    await last.evaluate((row) => {
+      row.scrollIntoView();
+      row.querySelector("button").click();
+    });
+    const menu = hedy.page.getByRole("menu");
+    await menu.waitFor();
+    await hedy.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    assert.ok(await menu.isVisible());
+    await last.evaluate((row) => (row.closest("dialog").querySelector(".content").scrollTop = 0));
+    await menu.waitFor({ state: "detached" });
+  });
+
   test("closes the account: the name becomes free, what was said stays", async (t) => {
     const zoe = await at(t, await chat.member("Zoe"));
     const other = await at(t, await chat.member("Yann"));
