@@ -1,7 +1,7 @@
 //! How much may come from one address and from one person, so that nobody takes the disk or the list of rooms
 //! from everybody else.
 //!
-//! Each address and each person has a few [buckets](crate::bucket).
+//! Each address and each person has a few buckets.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
