@@ -116,7 +116,7 @@ impl Reach {
             // The browser's own word; a proxy may have made another host of the address.
             return site == "same-origin" && sites.next().is_none();
         }
-        self.origins.allow(headers, &Source::of(request, &self.proxies))
+        self.origins.allow(headers, Source::of(request, &self.proxies).host)
     }
 
     /// The addresses for links that others are given, the best one first; there is at least one.

@@ -234,8 +234,8 @@ impl<A: Application> Engine<A> {
     ) -> Response<Body> {
         let config = &self.registry.config;
         if let Some(cors) = &config.cors {
-            let source = Source::of(request, &config.trusted_proxies);
-            cors.extend(&config.origins, (request.headers(), source), response.headers_mut());
+            let host = Source::of(request, &config.trusted_proxies).host;
+            cors.extend(&config.origins, (request.headers(), host), response.headers_mut());
         }
         response
     }
@@ -309,7 +309,7 @@ impl<A: Application> Engine<A> {
     /// Whether the page that a request comes from may connect.
     pub(crate) fn verify_page(&self, head: &Parts) -> Result<(), Refusal> {
         let proxies = &self.registry.config.trusted_proxies;
-        verify_beside(&self.registry, head, || Source::of_head(head, proxies))
+        verify_beside(&self.registry, head, || Source::of_head(head, proxies).host)
     }
 
     /// Judges a request and does what needs no waiting. The head of the request ends here.
@@ -331,11 +331,11 @@ impl<A: Application> Engine<A> {
             return self.answer_now(response, body);
         }
         // Few requests but the first of a session are asked for it.
-        let source = || Source::of_head(&head, &config.trusted_proxies);
-        *added = ResponseHeaders::new(config, &head, source);
+        let host = || Source::of_head(&head, &config.trusted_proxies).host;
+        *added = ResponseHeaders::new(config, &head, host);
         let present = HeadersPresent::of(&head.headers);
         let upgrade = is_upgrade(&head.headers, present);
-        let target = match verify(&self.registry, &head, present, source, upgrade) {
+        let target = match verify(&self.registry, &head, present, host, upgrade) {
             Ok(target) => target,
             Err(refusal) => {
                 let response = self.refuse(&head, &refusal, upgrade);
@@ -378,12 +378,12 @@ impl<A: Application> Engine<A> {
     /// may ask at all.
     fn preflight(&self, head: &Parts) -> Option<Response<Body>> {
         let config = &self.registry.config;
-        let source = Source::of_head(head, &config.trusted_proxies);
+        let host = Source::of_head(head, &config.trusted_proxies).host;
         // The request itself does not follow, and a browser does not tell its page why.
-        if head.headers.contains_key(ORIGIN) && !config.origins.allow(&head.headers, &source) {
-            log_denied(&self.registry, &head.headers, source.host);
+        if head.headers.contains_key(ORIGIN) && !config.origins.allow(&head.headers, host) {
+            log_denied(&self.registry, &head.headers, host);
         }
-        config.cors.as_ref().map(|cors| cors.preflight(&config.origins, (&head.headers, source)))
+        config.cors.as_ref().map(|cors| cors.preflight(&config.origins, (&head.headers, host)))
     }
 
     /// The answer to a request whose body does not matter. Unless its connection ends with it, what is

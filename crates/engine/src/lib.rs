@@ -99,7 +99,7 @@ pub use session::registry::SessionCount;
 pub use sockeye_engine_proto::{CloseReason, Message, Packet, Revision, SessionId, TransportKind};
 pub use sockeye_net::http::{
     AllowedHosts, AllowedHostsError, ForwardedHeaders, OriginPattern, OriginPatternError, Origins,
-    PeerAddr, Source, TrustedProxies,
+    PeerAddr, TrustedProxies,
 };
 pub use sockeye_net::network;
 pub use sockeye_net::pipe::Compression;

@@ -78,38 +78,6 @@ async fn the_family_that_was_not_chosen_is_the_clients_own() {
     }
 }
 
-/// A page that came in the clear may be anybody's on the way, and was let in to a server that is reached by TLS. The
-/// other way round nobody can tell: a proxy that ends TLS need not say so.
-#[tokio::test]
-async fn a_page_in_the_clear_is_another_origin_than_a_server_with_tls() {
-    let host = host("127.0.0.0/8").await;
-    for (proto, origin, is_let_in) in [
-        ("https", "http://chat.example", false),
-        ("https", "http://chat.example:443", false),
-        ("https", "https://chat.example", true),
-        ("http", "http://chat.example", true),
-        ("http", "https://chat.example", true),
-    ] {
-        let headers = [
-            ("x-forwarded-for", "203.0.113.9"),
-            ("x-forwarded-proto", proto),
-            ("x-forwarded-host", "chat.example"),
-            ("origin", origin),
-        ];
-        let response = host.request("GET", OPEN, &headers, b"").await;
-        let cors = response.header("access-control-allow-origin");
-        assert_eq!(cors.is_some(), is_let_in, "{proto} {origin}");
-        if is_let_in {
-            assert_eq!(response.status, 200, "{proto} {origin}");
-        } else {
-            response.assert_refused(4, "Forbidden");
-        }
-        let websocket = "/engine.io/?EIO=4&transport=websocket";
-        let websocket = host.websocket_with(websocket, &headers).await;
-        assert_eq!(websocket.is_ok(), is_let_in, "{proto} {origin}");
-    }
-}
-
 #[tokio::test]
 async fn nobody_else_is() {
     let host = host("10.0.0.0/8").await;

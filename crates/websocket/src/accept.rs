@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use sockeye_net::http::{
@@ -178,8 +178,10 @@ impl Acceptor {
             return Err(Refusal::HostDenied);
         }
         let mut accept = check(request)?;
-        let source = Source::of(request, &self.trusted_proxies);
-        if !self.origins.allow(request.headers(), &source) {
+        // What sends no origin is not asked for its host.
+        let is_page = request.headers().contains_key(ORIGIN);
+        let host = is_page.then(|| Source::of(request, &self.trusted_proxies).host).flatten();
+        if !self.origins.allow(request.headers(), host) {
             return Err(Refusal::OriginDenied);
         }
         let offered = protocols(request.headers())

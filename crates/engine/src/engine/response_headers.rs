@@ -3,7 +3,6 @@
 use http::header::{Entry, HeaderMap, HeaderValue, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use sockeye_net::http::Source;
 
 use crate::http::response_body::Body;
 use crate::session::config::Config;
@@ -23,12 +22,12 @@ impl ResponseHeaders {
     pub(crate) fn new<'a>(
         config: &Config,
         head: &'a Parts,
-        source: impl Fn() -> Source<'a>,
+        host: impl Fn() -> Option<&'a str>,
     ) -> Self {
         let mut added = ResponseHeaders::default();
         if let Some(cors) = &config.cors {
             let out = added.always.get_or_insert_default();
-            cors.extend(&config.origins, (&head.headers, source()), out);
+            cors.extend(&config.origins, (&head.headers, host()), out);
         }
         added
     }

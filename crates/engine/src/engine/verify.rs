@@ -23,7 +23,7 @@ use http::Method;
 use http::header::{CONNECTION, HeaderMap, ORIGIN};
 use http::request::Parts;
 use sockeye_engine_proto::{Revision, TransportKind};
-use sockeye_net::http::{Origins, Source};
+use sockeye_net::http::Origins;
 
 use crate::http::headers_present::HeadersPresent;
 use crate::http::query::Query;
@@ -39,12 +39,12 @@ pub(crate) enum Target {
     Existing(Session, TransportKind, bool),
 }
 
-/// Judges a request; `upgrade` says whether it asks for one, `source` where it comes from.
+/// Judges a request; `upgrade` says whether it asks for one, `host` which host it asks for.
 pub(crate) fn verify<'a>(
     registry: &Registry,
     head: &'a Parts,
     present: HeadersPresent,
-    source: impl Fn() -> Source<'a>,
+    host: impl Fn() -> Option<&'a str>,
     upgrade: bool,
 ) -> Result<Target, Refusal> {
     let query = Query::parse(head.uri.query());
@@ -73,7 +73,7 @@ pub(crate) fn verify<'a>(
         if !upgrade && (websocket || session.transport() != transport) {
             return Err(Refusal::TransportMismatch);
         }
-        check_origin(registry, &head.headers, present, &source)?;
+        check_origin(registry, &head.headers, present, &host)?;
         return Ok(Target::Existing(session, transport, query.base64));
     }
     if head.method != Method::GET {
@@ -82,7 +82,7 @@ pub(crate) fn verify<'a>(
     if websocket && !upgrade {
         return Err(Refusal::TransportMismatch);
     }
-    check_origin(registry, &head.headers, present, &source)?;
+    check_origin(registry, &head.headers, present, &host)?;
     Ok(Target::New(transport, Dialect::new(revision, query.base64, jsonp.as_deref())))
 }
 
@@ -91,9 +91,9 @@ pub(crate) fn verify<'a>(
 pub(crate) fn verify_beside<'a>(
     registry: &Registry,
     head: &'a Parts,
-    source: impl Fn() -> Source<'a>,
+    host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
-    check_origin(registry, &head.headers, HeadersPresent::of(&head.headers), source)
+    check_origin(registry, &head.headers, HeadersPresent::of(&head.headers), host)
 }
 
 /// Whether a request asks for another protocol on its connection.
@@ -111,7 +111,7 @@ fn check_origin<'a>(
     registry: &Registry,
     headers: &HeaderMap,
     present: HeadersPresent,
-    source: impl Fn() -> Source<'a>,
+    host: impl Fn() -> Option<&'a str>,
 ) -> Result<(), Refusal> {
     let origins = &registry.config.origins;
     if !present.origin {
@@ -120,11 +120,11 @@ fn check_origin<'a>(
             && Origins::is_from_elsewhere(headers);
         return if elsewhere { Err(Refusal::CrossSite) } else { Ok(()) };
     }
-    let source = source();
-    if origins.allow(headers, &source) {
+    let host = host();
+    if origins.allow(headers, host) {
         return Ok(());
     }
-    log_denied(registry, headers, source.host);
+    log_denied(registry, headers, host);
     Err(Refusal::OriginDenied)
 }
 

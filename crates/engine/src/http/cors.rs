@@ -10,7 +10,7 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_LENGTH, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use http::{Response, StatusCode};
-use sockeye_net::http::{Origins, Source};
+use sockeye_net::http::Origins;
 
 use crate::http::refusal::empty;
 use crate::http::response_body::Body;
@@ -58,11 +58,11 @@ impl Default for Cors {
 }
 
 impl Cors {
-    /// Adds what every response to a request with these headers, from there, says.
+    /// Adds what every response to a request with these headers, for this host, says.
     pub(crate) fn extend(
         &self,
         origins: &Origins,
-        (request, source): (&HeaderMap, Source<'_>),
+        (request, host): (&HeaderMap, Option<&str>),
         out: &mut HeaderMap,
     ) {
         if *origins == Origins::Any {
@@ -70,7 +70,7 @@ impl Cors {
         } else {
             // Also where nothing is allowed: a cache must not hand that to another page.
             out.append(VARY, HeaderValue::from_static("Origin"));
-            let origin = request.get(ORIGIN).filter(|_| origins.allow(request, &source));
+            let origin = request.get(ORIGIN).filter(|_| origins.allow(request, host));
             let Some(origin) = origin else { return };
             out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         }
@@ -86,11 +86,11 @@ impl Cors {
     pub(crate) fn preflight(
         &self,
         origins: &Origins,
-        (request, source): (&HeaderMap, Source<'_>),
+        (request, host): (&HeaderMap, Option<&str>),
     ) -> Response<Body> {
         let mut response = empty(StatusCode::NO_CONTENT);
         let out = response.headers_mut();
-        self.extend(origins, (request, source), out);
+        self.extend(origins, (request, host), out);
         out.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
         if self.allowed_headers.is_none() {
             out.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));

@@ -147,8 +147,8 @@ impl Inner {
             return Err(ErrorCode::MethodNotAllowed.error().allow(route.methods()));
         }
         let engine = &server.config().engine;
-        let source = Source::of(head, &engine.trusted_proxies);
-        if !engine.origins.allow(head.headers(), &source) {
+        let host = Source::of(head, &engine.trusted_proxies).host;
+        if !engine.origins.allow(head.headers(), host) {
             return Err(ErrorCode::WrongOrigin.error());
         }
         self.bounds().check(head.headers())?;

@@ -15,7 +15,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN};
 use thiserror::Error;
 
-use super::forwarded::{Source, write_instead};
+use super::forwarded::write_instead;
 use super::url_host::{IN_ASCII, UrlHost};
 
 /// Which origins may connect.
@@ -30,9 +30,8 @@ use super::url_host::{IN_ASCII, UrlHost};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
-    /// Host and port of the origin are those of the request, and a page of `http` is none of a server
-    /// that was asked by TLS. One of `https` may be of a server that was asked in the clear, since a
-    /// proxy in front may end TLS without saying so.
+    /// Host and port of the origin are those of the request. The scheme is not compared, since a
+    /// proxy in front may end TLS.
     #[default]
     SameOrigin,
     /// The same origin, and those that match a pattern.
@@ -228,11 +227,11 @@ fn is_scheme(text: &str) -> bool {
 }
 
 impl Origins {
-    /// Whether a request with these headers, which comes from `source`, may connect. Without an `Origin` it may,
+    /// Whether a request for `host` with these headers may connect. Without an `Origin` it may,
     /// unless its browser says that a page of another origin asks
     /// ([`is_from_elsewhere`](Self::is_from_elsewhere)): which one it is nobody says then, so that
     /// it cannot be one of a list.
-    pub fn allow(&self, headers: &HeaderMap, source: &Source<'_>) -> bool {
+    pub fn allow(&self, headers: &HeaderMap, host: Option<&str>) -> bool {
         if *self == Origins::Any {
             return true;
         }
@@ -245,7 +244,7 @@ impl Origins {
         }
         let Ok(text) = origin.to_str() else { return false };
         let origin = Origin::parse(text);
-        if origin.as_ref().is_some_and(|origin| origin.is_of(source)) {
+        if origin.as_ref().zip(host).is_some_and(|(origin, host)| origin.is_at(host)) {
             return true;
         }
         self.names(text, origin.as_ref())
@@ -310,15 +309,10 @@ impl<'a> Origin<'a> {
         Some(Origin { scheme, host, port: port.unwrap_or(default_port(scheme)) })
     }
 
-    /// Whether a request asks this origin's own server. A port that is missing in its `Host` stands for
-    /// the default of the origin's scheme.
-    fn is_of(&self, source: &Source<'_>) -> bool {
-        let is_https = self.scheme.eq_ignore_ascii_case("https");
-        let is_http = self.scheme.eq_ignore_ascii_case("http");
-        if !is_https && (source.secure || !is_http) {
-            return false;
-        }
-        source.host.and_then(split_port).is_some_and(|(host, port)| {
+    /// Whether `host`, a `Host` header, names the same host and port. A missing port stands for the
+    /// default of the origin's scheme.
+    fn is_at(&self, host: &str) -> bool {
+        split_port(host).is_some_and(|(host, port)| {
             host.eq_ignore_ascii_case(self.host)
                 && port.unwrap_or(default_port(self.scheme)) == self.port
         })
@@ -370,11 +364,6 @@ mod tests {
         headers
     }
 
-    /// A request in the clear for this host.
-    fn at(host: &str) -> Source<'_> {
-        Source { address: None, secure: false, host: Some(host) }
-    }
-
     #[test]
     fn the_same_host_and_port_are_let_in() {
         let cases = [
@@ -394,49 +383,23 @@ mod tests {
             ("example.com", "null", false),
             ("example.com", "http://example.com:99999", false),
             ("example.com", "http://example.com:+80", false),
-            ("localhost", "app://localhost", false),
         ];
         for (host, origin, allowed) in cases {
             assert_eq!(
-                Origins::SameOrigin.allow(&headers(&[origin]), &at(host)),
+                Origins::SameOrigin.allow(&headers(&[origin]), Some(host)),
                 allowed,
                 "{origin} at {host}"
             );
         }
     }
 
-    /// Whoever is on the way can make a page of `http`. Whether one of `https` is the server's own, a server that is
-    /// asked in the clear cannot tell: a proxy that ends TLS need not say so.
-    #[test]
-    fn a_server_with_tls_has_no_pages_in_the_clear() {
-        for (secure, host, origin, allowed) in [
-            (true, "example.com", "https://example.com", true),
-            (true, "example.com:443", "https://example.com", true),
-            (true, "example.com:8443", "https://example.com:8443", true),
-            (true, "example.com", "http://example.com", false),
-            (true, "example.com:443", "http://example.com:443", false),
-            (true, "example.com:8443", "http://example.com:8443", false),
-            (true, "example.com:80", "http://example.com", false),
-            (false, "example.com:8443", "https://example.com:8443", true),
-        ] {
-            let source = Source { secure, ..at(host) };
-            let told = Origins::SameOrigin.allow(&headers(&[origin]), &source);
-            assert_eq!(told, allowed, "{origin} at {host}, {secure}");
-        }
-        let list = Origins::SameOriginOr(vec!["http://example.com".parse().unwrap()]);
-        let source = Source { secure: true, ..at("example.com") };
-        assert!(list.allow(&headers(&["http://example.com"]), &source), "it is named");
-    }
-
     #[test]
     fn no_origin_is_let_in_and_two_are_not() {
-        let allow = |origins: Origins, headers| origins.allow(&headers, &at("a"));
+        let allow = |origins: Origins, headers| origins.allow(&headers, Some("a"));
         assert!(allow(Origins::SameOrigin, headers(&[])));
         assert!(!allow(Origins::SameOrigin, headers(&["http://a", "http://a"])));
         assert!(allow(Origins::Any, headers(&["http://b", "null"])));
-        assert!(
-            !Origins::SameOrigin.allow(&headers(&["http://a"]), &Source { host: None, ..at("") })
-        );
+        assert!(!Origins::SameOrigin.allow(&headers(&["http://a"]), None));
     }
 
     #[test]
@@ -459,13 +422,13 @@ mod tests {
             (&["none", "cross-site"], false),
         ] {
             for rule in [Origins::SameOrigin, list.clone()] {
-                assert_eq!(rule.allow(&fetch(sites, None), &at("host")), allowed, "{sites:?}");
+                assert_eq!(rule.allow(&fetch(sites, None), Some("host")), allowed, "{sites:?}");
             }
-            assert!(Origins::Any.allow(&fetch(sites, None), &at("host")), "{sites:?}");
+            assert!(Origins::Any.allow(&fetch(sites, None), Some("host")), "{sites:?}");
             // With an origin that alone counts.
             let listed = fetch(sites, Some("https://app.example.com"));
-            assert!(list.allow(&listed, &at("host")), "{sites:?}");
-            assert!(!Origins::SameOrigin.allow(&listed, &at("host")), "{sites:?}");
+            assert!(list.allow(&listed, Some("host")), "{sites:?}");
+            assert!(!Origins::SameOrigin.allow(&listed, Some("host")), "{sites:?}");
         }
     }
 
@@ -489,7 +452,7 @@ mod tests {
             ("https://a.example.org", false),
         ];
         for (origin, allowed) in cases {
-            assert_eq!(list.allow(&headers(&[origin]), &at("host")), allowed, "{origin}");
+            assert_eq!(list.allow(&headers(&[origin]), Some("host")), allowed, "{origin}");
         }
     }
 
@@ -509,19 +472,19 @@ mod tests {
             "vscode-webview://1a2b",
         ] {
             let list = Origins::SameOriginOr(vec![named.parse().unwrap()]);
-            assert!(list.allow(&headers(&[named]), &at("host")), "{named}");
-            assert!(!Origins::SameOrigin.allow(&headers(&[named]), &at("host")), "{named}");
+            assert!(list.allow(&headers(&[named]), Some("host")), "{named}");
+            assert!(!Origins::SameOrigin.allow(&headers(&[named]), Some("host")), "{named}");
             assert_eq!(list.include_null(), named == "null");
             for other in ["file://", "null", "app://", "app://main", "http://null", "https://file"]
             {
-                let allowed = list.allow(&headers(&[other]), &at("host"));
+                let allowed = list.allow(&headers(&[other]), Some("host"));
                 assert_eq!(allowed, other == named, "{other} by {named}");
             }
         }
         assert!(Origins::Any.include_null() && !Origins::SameOrigin.include_null());
         // Nobody's host is called so.
-        assert!(!Origins::SameOrigin.allow(&headers(&["null"]), &at("null")));
-        assert!(!Origins::SameOrigin.allow(&headers(&["file://"]), &at("")));
+        assert!(!Origins::SameOrigin.allow(&headers(&["null"]), Some("null")));
+        assert!(!Origins::SameOrigin.allow(&headers(&["file://"]), Some("")));
     }
 
     /// What a browser writes is in lower case, in ASCII and without a port that goes without saying;
@@ -538,7 +501,7 @@ mod tests {
             ("FILE://", "file://"),
         ] {
             let list = Origins::SameOriginOr(vec![pattern.parse().unwrap()]);
-            assert!(list.allow(&headers(&[origin]), &at("host")), "{pattern}");
+            assert!(list.allow(&headers(&[origin]), Some("host")), "{pattern}");
         }
     }
 
