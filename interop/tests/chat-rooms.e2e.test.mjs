@@ -488,4 +488,20 @@ describe("an answer that takes its time", () => {
     await found.waitFor({ state: "detached" });
     assert.equal(gate.count("people"), 2);
   });
+
+  test("people are looked for once there is a connection, if there was none", async (t) => {
+    const { page } = await slowPage(t);
+    let open;
+    const opened = new Promise((resolve) => (open = resolve));
+    await page.route(/socket\.io/, async (route) => {
+      await opened;
+      await route.continue();
+    });
+    await page.goto(chat.url);
+    await page.locator("#new-direct").click();
+    await page.locator("dialog[open] .problem").waitFor();
+    open();
+    await page.locator("#found-people button", { hasText: "Ben" }).waitFor();
+    assert.equal(await page.locator("dialog[open] .problem").count(), 0);
+  });
 });
