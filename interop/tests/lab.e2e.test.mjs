@@ -374,7 +374,7 @@ describe("on a processor four times slower", () => {
       t.diagnostic(`the longest of ${tasks.length} tasks took ${longest.toFixed(1)} ms of the processor`);
       return longest;
     }
-    // Caches that other programs have emptied do count: a page that has long tasks has them every time.
+    // A task takes longer on caches that other programs have emptied. A page that has long tasks has them in every round.
     let longest = Infinity;
     for (let round = 0; round < 3 && longest > 50; round += 1) longest = Math.min(longest, await longestTask());
     t.diagnostic(`long tasks by the clock, in ms: ${JSON.stringify(await page.evaluate(() => window.long))}`);
