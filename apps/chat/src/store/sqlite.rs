@@ -15,6 +15,7 @@ mod admin;
 #[cfg(test)]
 pub(crate) mod by_hand;
 mod clock;
+mod copy;
 mod database;
 mod health;
 mod invitations;
@@ -24,6 +25,7 @@ mod notes;
 mod passkeys;
 mod room_names;
 mod rooms;
+pub(crate) mod upgrade;
 mod writer;
 
 use std::fs::File;
@@ -34,8 +36,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Row, SqlSafeStr};
+use sqlx::Row;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -80,10 +81,7 @@ impl Sqlite {
         let path = database::path(folder);
         let lock = lock::take(path.parent().unwrap_or(folder))?;
         let (database, mut connection) = Database::open(&path).await?;
-        migrator().run(&mut connection).await?;
-        room_names::bring_into_one_form(&mut connection).await?;
-        rooms::make_first_room(&mut connection).await?;
-        rooms::fold_titles(&mut connection).await?;
+        upgrade::run(&database, &mut connection).await?;
         // So that nobody who copies the file alone has a database without tables.
         database.checkpoint(&mut connection).await;
         let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")
@@ -210,20 +208,6 @@ where
         let Step { outcome, done, .. } = *self;
         done(committed.and_then(|()| outcome.ok_or(StoreError::Write)));
     }
-}
-
-fn migrator() -> Migrator {
-    let migrations = [
-        ("rooms and messages", include_str!("../../migrations/0001_rooms_and_messages.sql")),
-        ("senders and makers", include_str!("../../migrations/0002_senders_and_makers.sql")),
-        ("looks", include_str!("../../migrations/0003_looks.sql")),
-        ("people", include_str!("../../migrations/0004_people.sql")),
-        ("mutes", include_str!("../../migrations/0005_mutes.sql")),
-    ];
-    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.collect())
 }
 
 fn create_folder(folder: &Path) -> io::Result<()> {

@@ -114,6 +114,11 @@ impl Database {
         self.held.lock().log_bytes = Companions::at(&self.companions).log_bytes;
     }
 
+    /// Where it is, with its log.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Bytes of the file and of its log.
     pub(super) fn bytes(&self) -> u64 {
         let file = self.file.metadata().map_or(0, |metadata| metadata.len());

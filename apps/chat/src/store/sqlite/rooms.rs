@@ -296,7 +296,7 @@ pub(super) async fn fold_titles(connection: &mut SqliteConnection) -> Result<(),
         sqlx::query_as("SELECT id, title FROM rooms WHERE folded = '' AND title <> ''")
             .fetch_all(&mut *connection)
             .await?;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = connection.begin().await?;
     for (id, title) in rooms {
         sqlx::query("UPDATE rooms SET folded = ?2 WHERE id = ?1")
             .bind(id)
