@@ -36,7 +36,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use sqlx::Row;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Row, SqlSafeStr};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -208,6 +209,20 @@ where
         let Step { outcome, done, .. } = *self;
         done(committed.and_then(|()| outcome.ok_or(StoreError::Write)));
     }
+}
+
+fn migrator() -> Migrator {
+    let migrations = [
+        ("rooms and messages", include_str!("../../migrations/0001_rooms_and_messages.sql")),
+        ("senders and makers", include_str!("../../migrations/0002_senders_and_makers.sql")),
+        ("looks", include_str!("../../migrations/0003_looks.sql")),
+        ("people", include_str!("../../migrations/0004_people.sql")),
+        ("mutes", include_str!("../../migrations/0005_mutes.sql")),
+    ];
+    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 fn create_folder(folder: &Path) -> io::Result<()> {

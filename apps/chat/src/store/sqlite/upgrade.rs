@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, SqlSafeStr as _, SqliteConnection};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::database::Database;
-use super::{OpenError, copy, create_folder, room_names, rooms};
+use super::{OpenError, copy, create_folder, migrator, room_names, rooms};
 use crate::keys::date;
 
 /// The folder of the copies, beside the database.
@@ -19,22 +19,6 @@ const PREFIX: &str = "chat-before-";
 const KEPT: usize = 3;
 /// What a copy needs beside the size of the database.
 const SPARE_BYTES: u64 = 1024 * 1024;
-
-/// The statements of each version of the schema. What has landed is never changed; `tests/schemas` has a database
-/// of each.
-pub(super) fn migrator() -> Migrator {
-    let migrations = [
-        ("rooms and messages", include_str!("../../../migrations/0001_rooms_and_messages.sql")),
-        ("senders and makers", include_str!("../../../migrations/0002_senders_and_makers.sql")),
-        ("looks", include_str!("../../../migrations/0003_looks.sql")),
-        ("people", include_str!("../../../migrations/0004_people.sql")),
-        ("mutes", include_str!("../../../migrations/0005_mutes.sql")),
-    ];
-    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.collect())
-}
 
 /// The version of the schema that this program writes.
 pub(crate) fn schema() -> i64 {

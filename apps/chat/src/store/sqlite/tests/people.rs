@@ -4,8 +4,6 @@ use super::*;
 use crate::accounts::contract::Role;
 use crate::accounts::store::AccountStore as _;
 use crate::messages::store::MessageStore as _;
-use crate::store::sqlite::upgrade::migrator;
-use sqlx::migrate::Migrator;
 
 #[tokio::test]
 async fn what_was_said_before_there_were_people_was_said_by_guests_of_these_names() {

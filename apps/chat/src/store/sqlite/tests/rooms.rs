@@ -1,8 +1,6 @@
 //! Rooms: the list, and names from before they had one form.
 
 use super::*;
-use crate::store::sqlite::upgrade::migrator;
-use sqlx::migrate::Migrator;
 
 #[tokio::test]
 async fn a_room_is_found_and_so_is_its_twin() {

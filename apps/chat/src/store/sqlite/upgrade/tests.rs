@@ -1,6 +1,7 @@
 use std::env;
 
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::migrate::{Migration, MigrationType};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 use tempfile::TempDir;
 
 use super::*;
