@@ -8,6 +8,8 @@ use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 use crate::address::PublicUrl;
 use crate::admin::command::AdminCommand;
 use crate::emit::EmitArgs;
+use crate::keeping::backup::BackupArgs;
+use crate::keeping::restore::RestoreArgs;
 use crate::keys::KeyCommand;
 use crate::tail::TailArgs;
 
@@ -55,6 +57,13 @@ pub enum Command {
     /// A server that runs on the data folder is asked to do it, and does it at once, for those who are connected
     /// too; without one the data are changed directly. Whoever may write to the folder may do all of it.
     Admin(AdminCommand),
+    /// Back up everything into one file; the server may run
+    ///
+    /// What is in it is all of one moment, that of the beginning. It is whole or not there: until it is on disk it has
+    /// another name.
+    Backup(BackupArgs),
+    /// Put a backup in place, or check one; the server must not run
+    Restore(RestoreArgs),
     /// Send an event to the sockets of a server, through its publishing API
     ///
     /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.

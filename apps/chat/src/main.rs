@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use sockeye_chat::cli::credentials::ExitStatus;
 use sockeye_chat::cli::{Cli, Command};
+use sockeye_chat::keeping::{backup, restore};
 use sockeye_chat::tail::TailArgs;
 use sockeye_chat::{admin, emit, keys, lab, serve, signals, tail};
 #[cfg(not(target_env = "msvc"))]
@@ -38,6 +39,8 @@ fn main() -> ExitCode {
                 .map(|()| ExitStatus::Done),
             Command::Key(args) => keys::run(&args),
             Command::Admin(args) => admin::command::run(&args),
+            Command::Backup(args) => backup::run(&args),
+            Command::Restore(args) => restore::run(&args),
             Command::Emit(args) => emit::run(&args),
             Command::Tail(args) => tail(&args),
         };

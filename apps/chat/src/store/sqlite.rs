@@ -25,7 +25,8 @@ mod notes;
 mod passkeys;
 mod room_names;
 mod rooms;
-pub(crate) mod upgrade;
+pub(crate) mod snapshot;
+mod upgrade;
 mod writer;
 
 use std::fs::File;
@@ -225,7 +226,7 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
-fn create_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

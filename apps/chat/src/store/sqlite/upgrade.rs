@@ -21,7 +21,7 @@ const KEPT: usize = 3;
 const SPARE_BYTES: u64 = 1024 * 1024;
 
 /// The version of the schema that this program writes.
-pub(crate) fn schema() -> i64 {
+pub(super) fn schema() -> i64 {
     newest(&migrator())
 }
 
