@@ -16,6 +16,7 @@ use crate::tail::TailArgs;
 pub use limits::LimitArgs;
 
 pub mod credentials;
+pub mod file;
 pub mod http;
 mod limits;
 
@@ -41,7 +42,15 @@ pub enum Command {
     /// Prints `listening on http://HOST:PORT`, or https://, when it is ready. On SIGTERM or Ctrl-C it
     /// disconnects everybody, stores what is under way and ends with status 0; a second signal
     /// ends it at once.
+    ///
+    /// Options are read from the file sockeye.toml in the data folder too, where they have the same names without dashes
+    /// in front: port = 3000. `sockeye config` prints those in force.
     Serve(ServeArgs),
+    /// Print the options that `sockeye serve` would go by, and where each is from; the server may run
+    ///
+    /// Flags win over the environment, that over the file sockeye.toml in the data folder, that over the defaults. What
+    /// is printed is such a file. Secrets are not printed.
+    Config(ServeArgs),
     /// Serve the lab: one live feed on eight roads, side by side, and what each costs on the wire
     ///
     /// Prints `listening on http://HOST:PORT` when it is ready; the page is at /lab. Each visit listens on
@@ -77,7 +86,7 @@ pub enum Command {
     Tail(TailArgs),
 }
 
-/// How to serve.
+/// How to serve. Each option is a key of sockeye.toml in the data folder as well, without its dashes.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
     /// Port to listen on; 0 lets the system choose one
@@ -104,7 +113,7 @@ pub struct ServeArgs {
     ///
     /// For a phone in the same Wi-Fi, with `--host 0.0.0.0`: prints the addresses to open. The
     /// browser warns, once for each run, that it does not know who issued the certificate.
-    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"], env = "SOCKEYE_TLS_SELF_SIGNED")]
     pub tls_self_signed: bool,
 
     /// Name under which people reach the chat: chat.example, *.chat.example; can be repeated
@@ -163,7 +172,11 @@ pub struct ServeArgs {
     /// Serve the lab at /lab too, which is done anyway while only this machine is listened for
     ///
     /// Each of its visits listens on eight ports more, which the system chooses. Without TLS alone.
-    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key", "tls_self_signed"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["tls_cert", "tls_key", "tls_self_signed"],
+        env = "SOCKEYE_LAB"
+    )]
     pub lab: bool,
 
     /// What to log to standard error, such as `debug` or `info,sockeye_chat=debug`
