@@ -11,6 +11,7 @@ use crate::emit::EmitArgs;
 use crate::keeping::backup::BackupArgs;
 use crate::keeping::restore::RestoreArgs;
 use crate::keys::KeyCommand;
+use crate::metrics::MetricsKey;
 use crate::tail::TailArgs;
 
 pub use limits::LimitArgs;
@@ -160,6 +161,18 @@ pub struct ServeArgs {
         env = "SOCKEYE_KEEP_ALIVE"
     )]
     pub keep_alive: u32,
+
+    /// Seconds to go on after SIGTERM while /readyz says that it stops, before clients are disconnected
+    ///
+    /// For a balancer that asks /readyz every few seconds, and sends nobody here any more.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", env = "SOCKEYE_DRAIN_DELAY")]
+    pub drain_delay: u32,
+
+    /// Key with which other machines get /metrics: `Authorization: Bearer KEY`; 16 characters at least
+    ///
+    /// This machine needs none. Others can read arguments: give it by the environment or in the file.
+    #[arg(long, value_name = "KEY", env = "SOCKEYE_METRICS_KEY", hide_env_values = true)]
+    pub metrics_key: Option<MetricsKey>,
 
     /// Folder of the database; made when it is missing
     #[arg(long, default_value = "./data", value_name = "FOLDER", env = "SOCKEYE_DATA")]

@@ -39,6 +39,7 @@ pub mod keeping;
 pub mod keys;
 pub mod lab;
 pub mod messages;
+pub mod metrics;
 pub mod names;
 pub mod notes;
 pub mod presence;

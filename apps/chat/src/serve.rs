@@ -30,6 +30,7 @@ use crate::conversation::{self, Conversations};
 use crate::files;
 use crate::keys;
 use crate::lab::{self, Lab};
+use crate::metrics;
 use crate::notes;
 use crate::notes::people::People;
 use crate::quota::Usage;
@@ -63,6 +64,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         tracing::warn!("built without the page: `cargo xtask serve` builds and serves both");
     }
     let tls = tls::config(args)?;
+    metrics::install();
     let room = files::make_room();
     let scheme = if tls.is_some() { "https" } else { "http" };
     // First, because whoever starts a second one is told about the port, not about the folder.
@@ -102,7 +104,8 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let conversations = Conversations::start(&app, &server);
     let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
-    let site = Arc::new(Site::new(app.clone(), ui));
+    let site = Arc::new(Site::new(app.clone(), ui).metrics_key(args.metrics_key.clone()));
+    let counting = metrics::keep_up();
     let forgetting = tokio::spawn(forget_what_is_over(app.accounts.clone()));
 
     let (close, closing) = oneshot::channel::<()>();
@@ -128,6 +131,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     };
     tracing::info!(sessions = server.sessions(), "stopping");
     site.stop();
+    if served.is_none() {
+        tokio::time::sleep(Duration::from_secs(args.drain_delay.into())).await;
+    }
     let _ = close.send(());
     if let Some(lab) = lab {
         lab.shutdown().await;
@@ -135,6 +141,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let drained = server.drain(DRAIN_TIMEOUT).await;
     tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
     forgetting.abort();
+    counting.abort();
     let finished = tokio::time::timeout(REQUESTS_TIMEOUT, async {
         match served {
             Some(served) => served,

@@ -46,6 +46,9 @@ pub trait Store:
     /// their place and can be read.
     async fn health(&self) -> Result<(), Fault>;
 
+    /// How much waits to be stored.
+    fn queued(&self) -> usize;
+
     /// Stores what is queued, then closes the database. What comes later is refused.
     async fn close(&self);
 }

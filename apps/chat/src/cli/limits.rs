@@ -46,7 +46,7 @@ pub struct LimitArgs {
 
     /// Disk space to leave free, in MiB [default: 64, or a twentieth of a smaller disk]
     ///
-    /// With less, new messages are refused and /healthz answers 503; what was said can be read.
+    /// With less, new messages are refused and /readyz answers 503; what was said can be read.
     #[arg(long, value_name = "MIB", env = "SOCKEYE_FREE_SPACE_MIN", help_heading = "Disk")]
     pub free_space_min: Option<u32>,
 }

@@ -170,6 +170,10 @@ impl Store for Sqlite {
         seen
     }
 
+    fn queued(&self) -> usize {
+        self.commands.max_capacity() - self.commands.capacity()
+    }
+
     async fn close(&self) {
         self.database.reads().close().await;
         let (closed, wait) = oneshot::channel();

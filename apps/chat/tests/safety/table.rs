@@ -283,4 +283,6 @@ pub(crate) const PUBLIC: &[&str] = &[
     "/admin",
     "/robots.txt",
     "/healthz",
+    "/readyz",
+    "/metrics",
 ];
