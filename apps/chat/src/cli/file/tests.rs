@@ -149,3 +149,71 @@ fn distances() {
         assert_eq!(distance(other, one), expected);
     }
 }
+
+fn packaging(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging");
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// The example has every option, and each of its lines is one that can be used.
+#[test]
+fn the_example_is_in_step_with_the_options() {
+    let example = packaging(CONFIGURATION);
+    let lines: Vec<_> = example
+        .lines()
+        .filter_map(|line| line.strip_prefix('#').filter(|line| line.contains(" = ")))
+        .filter(|line| !line.starts_with(' '))
+        .collect();
+    let mut named: Vec<_> =
+        lines.iter().map(|line| line.split_once(" = ").unwrap().0.to_owned()).collect();
+    let mut names: Vec<_> = options().map(|arg| long(&arg)).filter(|name| name != DATA).collect();
+    named.sort();
+    names.sort();
+    assert_eq!(named, names);
+    for line in &lines {
+        let folder = folder(line);
+        let read = read(&folder.path().join(CONFIGURATION));
+        assert_eq!(read.unwrap().unwrap().len(), 1, "{line}");
+    }
+    // What it says of the defaults of numbers is so.
+    let text = parsed(&folder(&example), "config").unwrap().in_force.unwrap().to_toml();
+    for line in &lines {
+        let value = line.split_once(" = ").unwrap().1;
+        if value.parse::<u32>().is_ok() && !line.starts_with("free-space-min") {
+            let expected = format!("{line}  # default");
+            assert!(text.lines().any(|there| there == expected), "{expected}: {text}");
+        }
+    }
+}
+
+/// The unit and the container start it as its command line allows, and stop it in time.
+#[test]
+fn the_unit_and_the_container_are_in_step_with_the_options() {
+    let unit = packaging("sockeye.service");
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).unwrap();
+    let Parsed { command: Command::Serve(args), .. } =
+        strict(&start.split(' ').map(OsString::from).collect::<Vec<_>>()).unwrap().0
+    else {
+        panic!("{start}")
+    };
+    assert_eq!(args.data, Path::new("/var/lib/sockeye"));
+    let setting = |name: &str| {
+        unit.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap().to_owned()
+    };
+    assert_eq!(
+        (setting("KillSignal"), setting("StateDirectory")),
+        ("SIGTERM".into(), "sockeye".into())
+    );
+    assert!(setting("TimeoutStopSec").parse::<u64>().unwrap() > 15);
+    let container = packaging("Containerfile");
+    let named: Vec<_> = container
+        .lines()
+        .filter_map(|line| line.strip_prefix("ENV "))
+        .flat_map(|line| line.split(' '))
+        .map(|pair| pair.split_once('=').unwrap().0)
+        .collect();
+    assert_eq!(named.len(), 3);
+    for name in named {
+        assert!(options().any(|arg| arg.get_env().is_some_and(|env| env == name)), "{name}");
+    }
+}
