@@ -10,6 +10,7 @@ use crate::admin::command::AdminCommand;
 use crate::emit::EmitArgs;
 use crate::keeping::backup::BackupArgs;
 use crate::keeping::restore::RestoreArgs;
+use crate::keeping::retention::RetentionArgs;
 use crate::keys::KeyCommand;
 use crate::metrics::MetricsKey;
 use crate::tail::TailArgs;
@@ -74,6 +75,8 @@ pub enum Command {
     Backup(BackupArgs),
     /// Put a backup in place, or check one; the server must not run
     Restore(RestoreArgs),
+    /// Delete messages that are kept no longer, or say which would be; a server does it by itself
+    Retention(RetentionArgs),
     /// Send an event to the sockets of a server, through its publishing API
     ///
     /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.

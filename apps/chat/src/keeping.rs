@@ -1,10 +1,13 @@
-//! What is kept beyond a day: backups of the data folder, and putting them back.
+//! What is kept and for how long: backups of the data folder, and old messages that are deleted.
 //!
-//! [`archive`] is the file of a backup, [`backup`] makes one, [`restore`] checks one and puts it in place.
+//! [`archive`] is the file of a backup, [`backup`] makes one, [`restore`] checks one and puts it in place;
+//! [`retention`] deletes messages when their time is over.
 
 pub mod archive;
 pub mod backup;
 pub mod restore;
+pub mod retention;
+pub mod store;
 
 use std::fmt;
 use std::fs::{self, File};

@@ -28,6 +28,7 @@ use crate::cli::ServeArgs;
 use crate::control::{self, ControlSocket};
 use crate::conversation::{self, Conversations};
 use crate::files;
+use crate::keeping::retention;
 use crate::keys;
 use crate::lab::{self, Lab};
 use crate::metrics;
@@ -108,6 +109,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let site = Arc::new(Site::new(app.clone(), ui).metrics_key(args.metrics_key.clone()));
     let counting = metrics::keep_up();
     let forgetting = tokio::spawn(forget_what_is_over(app.accounts.clone()));
+    let pruning = tokio::spawn(retention::go_on(app.clone(), args.limits.keep_days()));
 
     let (close, closing) = oneshot::channel::<()>();
     let http = HttpServer::new(listeners, router(args, &site, &server, (keys, pages_of_lab)))
@@ -143,6 +145,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
     forgetting.abort();
     counting.abort();
+    pruning.abort();
     let finished = tokio::time::timeout(REQUESTS_TIMEOUT, async {
         match served {
             Some(served) => served,

@@ -16,6 +16,7 @@ use crate::accounts::passkeys::store::PasskeyStore;
 use crate::accounts::store::AccountStore;
 use crate::admin::store::AdminStore;
 use crate::invitations::store::InvitationStore;
+use crate::keeping::store::KeepingStore;
 use crate::messages::store::MessageStore;
 use crate::notes::store::NotesStore;
 use crate::reading::store::ReadingStore;
@@ -31,6 +32,7 @@ pub trait Store:
     AccountStore
     + AdminStore
     + InvitationStore
+    + KeepingStore
     + MessageStore
     + NotesStore
     + PasskeyStore
@@ -50,6 +52,13 @@ pub trait Store:
 
     /// How much waits to be stored.
     fn queued(&self) -> usize;
+
+    /// Whether so many bytes more may be written beside the database: more of the disk stays free than messages ask
+    /// for, so that uploads are refused long before they are.
+    ///
+    /// # Errors
+    /// [`Fault::Space`].
+    fn has_room_for_upload(&self, bytes: u64) -> Result<(), Fault>;
 
     /// Stores what is queued, then closes the database. What comes later is refused.
     async fn close(&self);

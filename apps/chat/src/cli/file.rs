@@ -153,6 +153,18 @@ fn strict(line: &[OsString]) -> Result<(Parsed, ArgMatches), Wrong> {
     Ok((Parsed { command: cli.into_command(), in_force: None }, matches))
 }
 
+/// What the file of a data folder says of an option, for commands that have only this one of it.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn value(data: &Path, name: &str) -> Result<Option<String>, FileError> {
+    let entries = read(&data.join(CONFIGURATION))?.unwrap_or_default();
+    Ok(entries
+        .into_iter()
+        .find(|entry| entry.name == name)
+        .and_then(|entry| entry.values.into_iter().next()))
+}
+
 /// What is told of serving, by the command that has its options.
 fn serving(matches: &ArgMatches) -> Option<(&'static str, &ArgMatches)> {
     match matches.subcommand() {

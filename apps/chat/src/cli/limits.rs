@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::quota::Quotas;
+use crate::rooms::contract::KEEP_DAYS_MAX;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -49,6 +50,20 @@ pub struct LimitArgs {
     /// With less, new messages are refused and /readyz answers 503; what was said can be read.
     #[arg(long, value_name = "MIB", env = "SOCKEYE_FREE_SPACE_MIN", help_heading = "Disk")]
     pub free_space_min: Option<u32>,
+
+    /// Days for which messages are kept, of all rooms; 0: for ever
+    ///
+    /// What is older is deleted within the hour, with its pictures, for good. A room may keep its own for a shorter time.
+    /// `sockeye retention --dry-run` says what would be deleted.
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = 0,
+        env = "SOCKEYE_KEEP_DAYS",
+        help_heading = "Disk"
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=i64::from(KEEP_DAYS_MAX)))]
+    pub keep_days: u32,
 }
 
 impl LimitArgs {
@@ -62,6 +77,11 @@ impl LimitArgs {
             joins_per_second: self.joins_per_second,
             connections_max: self.connections_max,
         }
+    }
+
+    /// For how many days messages are kept, if not for ever.
+    pub fn keep_days(&self) -> Option<u32> {
+        (self.keep_days > 0).then_some(self.keep_days)
     }
 
     /// How much of the file system has to be free, if it was told.

@@ -19,6 +19,7 @@ mod copy;
 mod database;
 mod health;
 mod invitations;
+mod keeping;
 mod lock;
 mod messages;
 mod notes;
@@ -175,6 +176,10 @@ impl Store for Sqlite {
         self.commands.max_capacity() - self.commands.capacity()
     }
 
+    fn has_room_for_upload(&self, bytes: u64) -> Result<(), Fault> {
+        self.health.check_upload(self.database.space(), bytes)
+    }
+
     async fn close(&self) {
         self.database.reads().close().await;
         let (closed, wait) = oneshot::channel();
@@ -226,7 +231,9 @@ fn migrator() -> Migrator {
         ("mutes", include_str!("../../migrations/0005_mutes.sql")),
         ("messages and reading", include_str!("../../migrations/0006_messages_and_reading.sql")),
     ];
-    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
+    // 0007 is that of pictures.
+    let keeping = (8, ("keeping", include_str!("../../migrations/0008_keeping.sql")));
+    let migrations = (1..).zip(migrations).chain([keeping]).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())

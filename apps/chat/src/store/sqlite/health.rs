@@ -81,6 +81,11 @@ impl Fault {
 const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 const FREE_FRACTION_MIN: u64 = 20;
 
+/// How much has to stay free behind an upload: the smaller one of the two, and as many times what messages ask for.
+const UPLOAD_BYTES_MIN: u64 = 512 * 1024 * 1024;
+const UPLOAD_FRACTION_MIN: u64 = 5;
+const UPLOAD_RESERVE: u64 = 4;
+
 /// Longer than a write takes that waits for another program wherever it can.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -182,6 +187,17 @@ impl Health {
         self.free_bytes_min.unwrap_or_else(|| space.map_or(FREE_BYTES_MIN, part))
     }
 
+    /// Whether so many bytes more leave enough of the file system free for messages to go on.
+    pub(super) fn check_upload(&self, space: Option<Space>, bytes: u64) -> Result<(), Fault> {
+        let Some(Space { free_bytes, total_bytes }) = space else {
+            return Ok(());
+        };
+        let reserve = UPLOAD_BYTES_MIN.min(total_bytes / UPLOAD_FRACTION_MIN);
+        let reserve = reserve.max(self.free_bytes_min(space).saturating_mul(UPLOAD_RESERVE));
+        let min_bytes = reserve.saturating_add(bytes);
+        if free_bytes >= min_bytes { Ok(()) } else { Err(Fault::Space { free_bytes, min_bytes }) }
+    }
+
     /// Whether enough of the file system is free; it is where that is not known.
     pub(super) fn check_space(&self, space: Option<Space>) -> Result<(), Fault> {
         let Some(Space { free_bytes, .. }) = space else {
@@ -207,6 +223,28 @@ mod tests {
         assert!(check(Some(0), 0, large));
         assert!(check(Some(7), 7, 8) && !check(Some(7), 6, 8));
         assert!(Health::new(None).check_space(None).is_ok());
+    }
+
+    #[test]
+    fn uploads_are_refused_before_messages() {
+        let check = |min, free_bytes, total_bytes, bytes| {
+            let space = Some(Space { free_bytes, total_bytes });
+            Health::new(min).check_upload(space, bytes).is_ok()
+        };
+        let large = 1 << 40;
+        for bytes in [0, 1, 1_000_000] {
+            let edge = UPLOAD_BYTES_MIN + bytes;
+            assert!(check(None, edge, large, bytes) && !check(None, edge - 1, large, bytes));
+        }
+        // A twentieth of a small one for messages, a fifth for uploads.
+        assert!(check(None, 200, 1_000, 0) && !check(None, 199, 1_000, 0));
+        // Told for messages: four times that.
+        let told = UPLOAD_BYTES_MIN;
+        assert!(
+            check(Some(told), 4 * told, large, 0) && !check(Some(told), 4 * told - 1, large, 0)
+        );
+        assert!(!check(Some(u64::MAX), u64::MAX - 1, large, 0));
+        assert!(Health::new(None).check_upload(None, u64::MAX).is_ok());
     }
 
     #[tokio::test(start_paused = true)]

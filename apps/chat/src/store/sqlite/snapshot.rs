@@ -39,10 +39,7 @@ pub(crate) enum Unfit {
 
 /// Copies the database of a data folder to a new file, and says what is in it.
 pub(crate) async fn take(data: &Path, to: &Path) -> Result<Facts, sqlx::Error> {
-    // One that may write, since only such a one leaves no log behind.
-    let options = SqliteConnectOptions::new().filename(data.join(FILE_NAME));
-    let options = options.busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
-    let mut connection = options.connect().await?;
+    let mut connection = beside(data).await?;
     let copied = copy::make(&mut connection, to).await;
     connection.close().await?;
     copied?;
@@ -50,6 +47,13 @@ pub(crate) async fn take(data: &Path, to: &Path) -> Result<Facts, sqlx::Error> {
     let facts = facts(&mut copy).await;
     copy.close().await?;
     facts?.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// A connection to the database of a data folder, beside the server that may run there. It could write, since only such a
+/// one leaves no log behind.
+pub(super) async fn beside(data: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(data.join(FILE_NAME));
+    options.busy_timeout(BUSY_TIMEOUT).disable_statement_logging().connect().await
 }
 
 /// Looks through a file as a whole: whether it is a database that this program can serve.
