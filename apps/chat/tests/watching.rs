@@ -7,6 +7,8 @@ mod common;
 use std::fs;
 
 use common::{PATIENCE, Person, Program, command, get};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -131,4 +133,56 @@ async fn options_come_from_the_file_too() {
     let mut help = command(&["--help"]);
     let help = help.env("SOCKEYE_METRICS_KEY", "fedcba9876543210").output().await.unwrap();
     assert!(!String::from_utf8(help.stdout).unwrap().contains("fedcba9876543210"));
+}
+
+/// The messages in a data folder, made older by so many days.
+async fn age(data: &std::path::Path, days: i64) {
+    let file = data.join(sockeye_chat::store::FILE_NAME);
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let age = sqlx::query("UPDATE messages SET at = at - ?1").bind(days * 24 * 3_600 * 1_000);
+    age.execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_whose_time_is_over_are_deleted_and_told_of_before() {
+    let data = TempDir::new().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let program = Program::serve(data.path()).await;
+    Person::enter(&program, "Ada", "tea").await.say("old").await.unwrap();
+    program.stop().await;
+    age(data.path(), 40).await;
+    let retention = async |args: &[&str]| {
+        let args = [&["retention", "--data", folder], args].concat();
+        let output = timeout(PATIENCE, command(&args).output()).await.unwrap().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    fs::write(data.path().join("sockeye.toml"), "keep-days = 60\n").unwrap();
+    let (_, said) = retention(&["--dry-run"]).await;
+    assert_eq!(said, "no message is over\n");
+    let (_, said) = retention(&["--dry-run", "--keep-days", "30"]).await;
+    assert!(said.starts_with("1 messages older than 30 days") && said.ends_with("tea\n"), "{said}");
+
+    let mut program = Program::serve(data.path()).await;
+    Person::enter(&program, "Ada", "tea").await.say("new").await.unwrap();
+    let (status, said) = retention(&["--keep-days", "30"]).await;
+    assert!(status == Some(1) && said.contains("a server runs on"), "{said}");
+    let (_, said) = retention(&["--dry-run", "--keep-days", "30"]).await;
+    assert!(said.starts_with("1 messages older"), "beside the server too: {said}");
+    program.signal("TERM").await;
+    program.ended().await;
+
+    let mut program = Program::serve_with(data.path(), &["--keep-days", "30"]).await;
+    program.logged("messages are over and will be deleted").await;
+    program.logged("messages were deleted").await;
+    let history = Person::connect(&program, "reader").await.join("tea").await.unwrap();
+    assert_eq!(history.iter().map(|message| &*message.msg).collect::<Vec<_>>(), ["new"]);
+    program.stop().await;
+
+    age(data.path(), 40).await;
+    let (status, said) = retention(&["--keep-days", "30"]).await;
+    assert!(status == Some(0) && said.starts_with("1 messages older"), "{said}");
+    let (_, said) = retention(&["--keep-days", "30"]).await;
+    assert_eq!(said, "no message is over\n");
 }

@@ -250,5 +250,6 @@ async fn a_folder_has_one_store_at_a_time() {
 
 mod accounts;
 mod files;
+mod keeping;
 mod people;
 mod rooms;
