@@ -24,6 +24,7 @@ mod lock;
 mod messages;
 mod notes;
 mod passkeys;
+pub(crate) mod porting;
 mod reading;
 mod room_names;
 mod rooms;
