@@ -13,6 +13,7 @@ use crate::input;
 use crate::invitations::contract as invitations;
 use crate::messages::contract as messages;
 use crate::presence::contract as presence;
+use crate::reading::contract as reading;
 use crate::rooms::contract as rooms;
 
 #[test]
@@ -64,7 +65,27 @@ fn declarations() -> String {
     declare::<messages::Say>(&mut out, &config);
     declare::<messages::Message>(&mut out, &config);
     declare::<messages::Author>(&mut out, &config);
+    declare::<messages::Quote>(&mut out, &config);
+    declare::<messages::Mention>(&mut out, &config);
+    declare::<messages::Reaction>(&mut out, &config);
+    declare::<messages::Picture>(&mut out, &config);
     declare::<messages::Excerpt>(&mut out, &config);
+    declare::<messages::AskHistory>(&mut out, &config);
+    declare::<messages::History>(&mut out, &config);
+    declare::<messages::EditMessage>(&mut out, &config);
+    declare::<messages::OneMessage>(&mut out, &config);
+    declare::<messages::React>(&mut out, &config);
+    declare::<messages::AskReactors>(&mut out, &config);
+    declare::<messages::Edited>(&mut out, &config);
+    declare::<messages::Reacted>(&mut out, &config);
+    declare::<messages::Pruned>(&mut out, &config);
+    declare::<messages::Edit>(&mut out, &config);
+    declare::<reading::Read>(&mut out, &config);
+    declare::<reading::Counts>(&mut out, &config);
+    declare::<reading::Reading>(&mut out, &config);
+    declare::<reading::Behind>(&mut out, &config);
+    declare::<reading::ReadingMoved>(&mut out, &config);
+    declare::<reading::Readers>(&mut out, &config);
     declare::<rooms::RoomKind>(&mut out, &config);
     declare::<rooms::Room>(&mut out, &config);
     declare::<rooms::RoomRole>(&mut out, &config);
@@ -76,6 +97,7 @@ fn declarations() -> String {
     declare::<rooms::Direct>(&mut out, &config);
     declare::<rooms::RoomId>(&mut out, &config);
     declare::<rooms::OpenRoom>(&mut out, &config);
+    declare::<rooms::Known>(&mut out, &config);
     declare::<rooms::Opened>(&mut out, &config);
     declare::<rooms::KeepRoom>(&mut out, &config);
     declare::<rooms::ChangeRoom>(&mut out, &config);
@@ -116,6 +138,7 @@ fn declarations() -> String {
     );
     notice(&mut out, &config, rooms::ROOMS);
     notice(&mut out, &config, rooms::MEMBERSHIP);
+    notice(&mut out, &config, reading::COUNTS);
     notice(&mut out, &config, accounts::PERSON);
     notice(&mut out, &config, accounts::ME);
     out.push_str(
@@ -138,6 +161,15 @@ fn declarations() -> String {
     request(&mut out, &config, rooms::MUTE);
     request(&mut out, &config, rooms::MEMBERS);
     request(&mut out, &config, rooms::PEOPLE);
+    request(&mut out, &config, messages::HISTORY);
+    request(&mut out, &config, messages::EDIT);
+    request(&mut out, &config, messages::DELETE_MESSAGE);
+    request(&mut out, &config, messages::REACT);
+    request(&mut out, &config, messages::EDITS);
+    request(&mut out, &config, messages::REACTORS);
+    request(&mut out, &config, reading::READ);
+    request(&mut out, &config, reading::UNREAD);
+    request(&mut out, &config, reading::READERS);
     request(&mut out, &config, presence::TYPING);
     let _ = writeln!(
         out,
@@ -146,6 +178,10 @@ fn declarations() -> String {
     );
     out.push_str("}\n\n/** What the page is sent in `/chat`. */\nexport interface ChatNotices {\n");
     notice(&mut out, &config, messages::MESSAGE);
+    notice(&mut out, &config, messages::EDITED);
+    notice(&mut out, &config, messages::REACTED);
+    notice(&mut out, &config, messages::PRUNED);
+    notice(&mut out, &config, reading::READING);
     notice(&mut out, &config, rooms::ROOM);
     notice(&mut out, &config, rooms::REMOVED);
     notice(&mut out, &config, accounts::PERSON);
@@ -153,8 +189,12 @@ fn declarations() -> String {
     out.push_str("  presence: RoomPresence;\n}\n\n");
     let _ = writeln!(out, "export const FIRST_ROOM = {FIRST_ROOM:?};");
     let _ = writeln!(out, "export const ONLINE_ROOM = {:?};", presence::ONLINE_ROOM);
+    let _ = writeln!(out, "export const MENTIONS_OF_ALL = {:?};", messages::MENTIONS_OF_ALL);
     for (name, value) in [
         ("HISTORY_MESSAGES_MAX", messages::HISTORY_MESSAGES_MAX as usize),
+        ("MENTIONS_MAX", messages::MENTIONS_MAX),
+        ("PICTURES_MAX", messages::PICTURES_MAX),
+        ("UNREAD_COUNTED_MAX", reading::UNREAD_COUNTED_MAX as usize),
         ("ROOM_CHARS_MAX", input::ROOM_CHARS_MAX),
         ("NICKNAME_CHARS_MAX", input::NICKNAME_CHARS_MAX),
         ("MESSAGE_CHARS_MAX", input::MESSAGE_CHARS_MAX),

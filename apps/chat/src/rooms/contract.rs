@@ -40,6 +40,7 @@ use sockeye::{Event, Present};
 use crate::accounts::contract::Person;
 use crate::messages::contract::{Excerpt, Message};
 use crate::presence::contract::Here;
+use crate::reading::contract::{Counts, Reading};
 
 /// The list of rooms.
 pub const LIST: Event<ListRooms, RoomPage> = Event::new("list");
@@ -185,7 +186,8 @@ pub struct ListRooms {
     pub limit: Option<u32>,
 }
 
-/// A part of the list: the first one has all pinned rooms of the person before the others.
+/// A part of the list: the first one has all pinned rooms of the person, then those with unread messages, before the
+/// others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RoomPage {
@@ -193,6 +195,8 @@ pub struct RoomPage {
     pub rooms: Vec<Room>,
     /// One's own places in them, as far as there are some.
     pub memberships: Vec<Membership>,
+    /// What one has not read in these.
+    pub counts: Vec<Counts>,
     /// For `after`, when there are more.
     pub next: Option<String>,
 }
@@ -257,6 +261,24 @@ pub struct OpenRoom {
     #[serde(default)]
     #[cfg_attr(test, ts(optional))]
     pub password: Option<String>,
+    /// What the page has of the room from before: then the newest messages come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub known: Option<Known>,
+    /// The id of a message: then it comes, with those before it and those behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub around: Option<i64>,
+}
+
+/// What a page that was away has of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Known {
+    /// The id of the newest message; 0 for none.
+    pub newest: i64,
+    /// The room's number of the last change.
+    pub change: i64,
 }
 
 /// A room from within.
@@ -267,10 +289,24 @@ pub struct Opened {
     pub room: Room,
     /// One's own place in it.
     pub membership: Membership,
-    /// The newest messages, the oldest of them first; bounded as [`messages`](crate::messages::contract) says.
+    /// What one has not read in it.
+    pub counts: Counts,
+    /// How far everybody has read; `null` when that could not be told.
+    pub reading: Option<Reading>,
+    /// Messages, the oldest first, without any missing between them: those about the first one that is unread, or the
+    /// newest ones; what else was asked for, [`OpenRoom`] says. Bounded as [`messages`](crate::messages::contract) says.
     pub messages: Vec<Message>,
     /// Whether there are older ones.
-    pub has_more: bool,
+    pub has_before: bool,
+    /// Whether there are newer ones.
+    pub has_after: bool,
+    /// The room's number of the last change of a message.
+    pub change: i64,
+    /// Messages up to [`known.newest`](Known::newest) that were changed since [`known.change`](Known::change); `null`:
+    /// too many were, and what is known of the room is to be forgotten.
+    pub changed: Option<Vec<Message>>,
+    /// Messages up to this id are gone, because the room keeps them for a while only; 0: all are there.
+    pub pruned: i64,
     /// Who is in it, oneself included.
     #[cfg_attr(test, ts(type = "PresentPerson[]"))]
     pub present: Vec<Present<Here>>,

@@ -70,5 +70,5 @@ async fn page(
             Access::Nothing => continue,
         });
     }
-    Ok(RoomPage { rooms, memberships, next: listed.next })
+    Ok(RoomPage { rooms, memberships, counts: Vec::new(), next: listed.next })
 }

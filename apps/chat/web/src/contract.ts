@@ -238,16 +238,22 @@ export type Invitation = {
 export type Say = {
   /** The room's id. */
   room: string,
-  /** The text. */
+  /** The text; may be empty when there are pictures. */
   text: string,
   /**
    * What the sender calls this message: sent again under the same key, it is stored once and
    * answered with what was stored the first time. 1 to 64 printable ASCII bytes.
    */
   key: string,
+  /** The id of the message in this room that it answers. */
+  reply_to?: number,
+  /** The ids of people whom it mentions: members of the room whose `@Name` stands in the text. Others are left out. */
+  mentions?: Array<string>,
+  /** What uploads of pictures were answered with, at most [`PICTURES_MAX`]. */
+  pictures?: Array<string>,
 };
 
-/** A message in the database. */
+/** A message in the database, as the person who is told sees it. */
 export type Message = {
   /** Grows with every message of the server; rooms share one sequence. */
   id: number,
@@ -255,10 +261,26 @@ export type Message = {
   room: string,
   /** Who wrote it. */
   by: Author,
-  /** The text. */
+  /** The text; empty when it was deleted. */
   text: string,
   /** When it was stored, in milliseconds since 1970-01-01 UTC. */
   at: number,
+  /** The message that it answers. */
+  reply?: Quote,
+  /** Whom it mentions, as they were called then. */
+  mentions?: Array<Mention>,
+  /** Whether it mentions everybody in the room: one of [`MENTIONS_OF_ALL`] stands in it. */
+  is_for_all?: boolean,
+  /** The pictures, in order. */
+  pictures?: Array<Picture>,
+  /** How many people have reacted, for each emoji, the first one first. */
+  reactions?: Array<Reaction>,
+  /** When it was last edited, in milliseconds since 1970-01-01 UTC. */
+  edited_at?: number,
+  /** Whether it was deleted. */
+  is_deleted?: boolean,
+  /** The room's number of its last change; 0: as it was said. */
+  change?: number,
 };
 
 /** Who wrote a message, as they were called then; whoever closed the account keeps the name there. */
@@ -273,6 +295,54 @@ export type Author = {
   picture?: string,
 };
 
+/** The beginning of a message that another one answers. */
+export type Quote = {
+  /** The message's id. */
+  id: number,
+  /** The id of whoever wrote it; empty when the room does not keep it any more. */
+  person: string,
+  /** Their name. */
+  name: string,
+  /** At most 200 characters of the text. */
+  text: string,
+  /** How many pictures it has. */
+  pictures?: number,
+  /** Whether it was deleted, or is not kept any more. */
+  is_deleted?: boolean,
+};
+
+/** Somebody whom a message mentions. */
+export type Mention = {
+  /** The person's id. */
+  id: string,
+  /** Their name then: it stands in the text behind an `@`. */
+  name: string,
+};
+
+/** How many people have reacted to a message with an emoji. */
+export type Reaction = {
+  /** The emoji. */
+  emoji: string,
+  /** How many. */
+  count: number,
+  /** Whether one is among them oneself. */
+  is_mine?: boolean,
+};
+
+/** A picture of a message. */
+export type Picture = {
+  /** Its id: it is at `/api/rooms/<room>/pictures/<id>`, and smaller below that at `/thumbnail`. */
+  id: string,
+  /** Pixels. */
+  width: number,
+  /** Pixels. */
+  height: number,
+  /** Of the whole picture. */
+  bytes: number,
+  /** Whether it moves; its thumbnail does not. */
+  is_animated?: boolean,
+};
+
 /** The beginning of a message, for the list of rooms. */
 export type Excerpt = {
   /** The message's id. */
@@ -283,8 +353,199 @@ export type Excerpt = {
   name: string,
   /** At most 200 characters of the text. */
   text: string,
+  /** How many pictures it has. */
+  pictures?: number,
   /** When it was stored, in milliseconds since 1970-01-01 UTC. */
   at: number,
+};
+
+/**
+ * Asks for a page of a room's messages: the newest ones, or those about one of them. At most one of `before`,
+ * `after` and `around` counts.
+ */
+export type AskHistory = {
+  /** The room's id. */
+  room: string,
+  /** Those before the message of this id. */
+  before?: number,
+  /** Those behind the message of this id. */
+  after?: number,
+  /** The message of this id, those before it and those behind it. */
+  around?: number,
+  /** How many, at most [`HISTORY_MESSAGES_MAX`], which is the default. */
+  limit?: number,
+};
+
+/** A page of a room's messages. */
+export type History = {
+  /** The messages, the oldest first, without any missing between them. */
+  messages: Array<Message>,
+  /** Whether there are older ones. */
+  has_before: boolean,
+  /** Whether there are newer ones. */
+  has_after: boolean,
+};
+
+/** Another text for a message that one has said. */
+export type EditMessage = {
+  /** The room's id. */
+  room: string,
+  /** The message's id. */
+  message: number,
+  /** The text; may be empty when there are pictures. */
+  text: string,
+  /** As in [`Say`]. */
+  mentions?: Array<string>,
+};
+
+/** A message in a room. */
+export type OneMessage = {
+  /** The room's id. */
+  room: string,
+  /** The message's id. */
+  message: number,
+};
+
+/** Reacts to a message. */
+export type React = {
+  /** The room's id. */
+  room: string,
+  /** The message's id. */
+  message: number,
+  /** One emoji. */
+  emoji: string,
+  /** Whether one reacts so, or not any more. */
+  is_on: boolean,
+};
+
+/** Asks who has reacted to a message with an emoji. */
+export type AskReactors = {
+  /** The room's id. */
+  room: string,
+  /** The message's id. */
+  message: number,
+  /** The emoji. */
+  emoji: string,
+};
+
+/**
+ * A message that says something else from now on, or was deleted: then it has neither text nor pictures nor
+ * reactions.
+ */
+export type Edited = {
+  /** The room's id. */
+  room: string,
+  /** The message's id. */
+  message: number,
+  /** The text. */
+  text: string,
+  /** Whom it mentions. */
+  mentions?: Array<Mention>,
+  /** Whether it mentions everybody in the room. */
+  is_for_all?: boolean,
+  /** When it was edited, in milliseconds since 1970-01-01 UTC; `null`: it was deleted. */
+  edited_at: number | null,
+  /** The room's number of this change. */
+  change: number,
+};
+
+/** Somebody has reacted to a message, or not any more. */
+export type Reacted = {
+  /** The room's id. */
+  room: string,
+  /** The message's id. */
+  message: number,
+  /** The emoji. */
+  emoji: string,
+  /** How many people react so now. */
+  count: number,
+  /** The id of whoever did it. */
+  person: string,
+  /** Whether they react so, or not any more. */
+  is_on: boolean,
+  /** The room's number of this change; of one that changed nothing, 0. */
+  change: number,
+};
+
+/** The oldest messages of a room are gone. */
+export type Pruned = {
+  /** The room's id. */
+  room: string,
+  /** The id of the newest message that is gone, with all before it. */
+  to: number,
+};
+
+/** What a message said before it was edited. */
+export type Edit = {
+  /** The text. */
+  text: string,
+  /** Until when it said so, in milliseconds since 1970-01-01 UTC. */
+  until: number,
+};
+
+/** A message up to which, or from which on. */
+export type Read = {
+  /** The room's id. */
+  room: string,
+  /** The message's id. */
+  message: number,
+};
+
+/** What one has not read in a room. */
+export type Counts = {
+  /** The room's id. */
+  room: string,
+  /** One's own pointer: the id of the newest message one has read; 0 before the first. */
+  read: number,
+  /** How many messages one has not read, at most [`UNREAD_COUNTED_MAX`]. */
+  unread: number,
+  /** How many of them mention one, or everybody; at most [`UNREAD_COUNTED_MAX`]. */
+  mentions: number,
+};
+
+/** How far the members of a room have read, as of a [`turn`](Reading::turn). */
+export type Reading = {
+  /** How often it was told that somebody has read on: what comes with a greater number is newer than this. */
+  turn: number,
+  /**
+   * Pointers, each with how many members have it. The sum of those before a message, without its author's, is
+   * how many people have not read it.
+   */
+  pointers: Array<[number, number]>,
+  /** Members whose pointers are before messages of their own: of those messages they are not counted. */
+  behind: Array<Behind>,
+};
+
+/** Somebody whose pointer is before a message of their own. */
+export type Behind = {
+  /** The person's id. */
+  person: string,
+  /** Their pointer. */
+  read: number,
+};
+
+/** What has changed in how far the members of a room have read. */
+export type ReadingMoved = {
+  /** The room's id. */
+  room: string,
+  /** One more than before. */
+  turn: number,
+  /** Pointers, each with how many members more have it, or fewer. */
+  moved: Array<[number, number]>,
+  /** As in [`Reading`], in place of what was told before. */
+  behind: Array<Behind>,
+};
+
+/** Who has read a message, and who has not. */
+export type Readers = {
+  /** Those who have, at most [`READERS_MAX`]. */
+  read: Array<Person>,
+  /** Those who have not, at most [`READERS_MAX`]. */
+  unread: Array<Person>,
+  /** How many have. */
+  read_count: number,
+  /** How many have not. */
+  unread_count: number,
 };
 
 /** Who may enter a room. */
@@ -345,12 +606,17 @@ export type ListRooms = {
   limit?: number,
 };
 
-/** A part of the list: the first one has all pinned rooms of the person before the others. */
+/**
+ * A part of the list: the first one has all pinned rooms of the person, then those with unread messages, before the
+ * others.
+ */
 export type RoomPage = {
   /** The rooms, the newest message first. */
   rooms: Array<Room>,
   /** One's own places in them, as far as there are some. */
   memberships: Array<Membership>,
+  /** What one has not read in these. */
+  counts: Array<Counts>,
   /** For `after`, when there are more. */
   next: string | null,
 };
@@ -397,6 +663,18 @@ export type OpenRoom = {
   room: string,
   /** The password, where one is wanted; not wanted of its members. */
   password?: string,
+  /** What the page has of the room from before: then the newest messages come. */
+  known?: Known,
+  /** The id of a message: then it comes, with those before it and those behind it. */
+  around?: number,
+};
+
+/** What a page that was away has of a room. */
+export type Known = {
+  /** The id of the newest message; 0 for none. */
+  newest: number,
+  /** The room's number of the last change. */
+  change: number,
 };
 
 /** A room from within. */
@@ -405,10 +683,28 @@ export type Opened = {
   room: Room,
   /** One's own place in it. */
   membership: Membership,
-  /** The newest messages, the oldest of them first; bounded as [`messages`](crate::messages::contract) says. */
+  /** What one has not read in it. */
+  counts: Counts,
+  /** How far everybody has read; `null` when that could not be told. */
+  reading: Reading | null,
+  /**
+   * Messages, the oldest first, without any missing between them: those about the first one that is unread, or the
+   * newest ones; what else was asked for, [`OpenRoom`] says. Bounded as [`messages`](crate::messages::contract) says.
+   */
   messages: Array<Message>,
   /** Whether there are older ones. */
-  has_more: boolean,
+  has_before: boolean,
+  /** Whether there are newer ones. */
+  has_after: boolean,
+  /** The room's number of the last change of a message. */
+  change: number,
+  /**
+   * Messages up to [`known.newest`](Known::newest) that were changed since [`known.change`](Known::change); `null`:
+   * too many were, and what is known of the room is to be forgotten.
+   */
+  changed: Array<Message> | null,
+  /** Messages up to this id are gone, because the room keeps them for a while only; 0: all are there. */
+  pruned: number,
   /** Who is in it, oneself included. */
   present: PresentPerson[],
 };
@@ -675,6 +971,7 @@ export interface RoomsRequests {
 export interface RoomsNotices {
   rooms: RoomsChanged;
   membership: Membership;
+  counts: Counts;
   person: Person;
   me: Me;
 }
@@ -697,6 +994,15 @@ export interface ChatRequests {
   mute: { payload: MuteMember; answer: RoomMember };
   members: { payload: RoomId; answer: Array<RoomMember> };
   people: { payload: FindPeople; answer: Array<Person> };
+  history: { payload: AskHistory; answer: History };
+  edit: { payload: EditMessage; answer: Edited };
+  delete_message: { payload: OneMessage; answer: null };
+  react: { payload: React; answer: Reacted };
+  edits: { payload: OneMessage; answer: Array<Edit> };
+  reactors: { payload: AskReactors; answer: Array<Person> };
+  read: { payload: Read; answer: null };
+  unread: { payload: Read; answer: null };
+  readers: { payload: OneMessage; answer: Readers };
   typing: { payload: Typing; answer: null };
   online: { payload: null; answer: PresentPerson[] };
 }
@@ -704,6 +1010,10 @@ export interface ChatRequests {
 /** What the page is sent in `/chat`. */
 export interface ChatNotices {
   message: Message;
+  edited: Edited;
+  reacted: Reacted;
+  pruned: Pruned;
+  reading: ReadingMoved;
   room: Room;
   removed: Removed;
   person: Person;
@@ -713,7 +1023,11 @@ export interface ChatNotices {
 
 export const FIRST_ROOM = "lobby";
 export const ONLINE_ROOM = "online";
+export const MENTIONS_OF_ALL = ["@everyone", "@모두"];
 export const HISTORY_MESSAGES_MAX = 100;
+export const MENTIONS_MAX = 20;
+export const PICTURES_MAX = 10;
+export const UNREAD_COUNTED_MAX = 1000;
 export const ROOM_CHARS_MAX = 50;
 export const NICKNAME_CHARS_MAX = 32;
 export const MESSAGE_CHARS_MAX = 4000;

@@ -345,6 +345,7 @@ fn excerpt(row: &SqliteRow, id: i64) -> Result<Excerpt, sqlx::Error> {
         person: row.try_get::<Option<_>, _>("last_person")?.unwrap_or_default(),
         name: row.try_get("last_name")?,
         text: row.try_get("last_text")?,
+        pictures: 0,
         at: row.try_get("last_at")?,
     })
 }
