@@ -10,6 +10,7 @@ use crate::accounts::{Accounts, now};
 use crate::address::Reach;
 use crate::keys;
 use crate::notes::people::People;
+use crate::pictures::Pictures;
 use crate::presence::seen::Ended;
 use crate::quota::{Quotas, Usage};
 use crate::rooms::live::Rooms;
@@ -32,6 +33,8 @@ pub struct App {
     pub rooms: Arc<Rooms>,
     /// Of whom a connection has ended.
     pub ended: Arc<Ended>,
+    /// What is at work for pictures.
+    pub pictures: Arc<Pictures>,
     /// How much each address and each person has done.
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
@@ -55,6 +58,7 @@ impl App {
             people: Arc::default(),
             rooms: Arc::default(),
             ended: Arc::default(),
+            pictures: Arc::new(Pictures::open(data)?),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME))?,
             started_at: now(),
@@ -81,6 +85,7 @@ pub(crate) mod tests {
             people: Arc::default(),
             rooms: Arc::default(),
             ended: Arc::default(),
+            pictures: Arc::new(Pictures::open(data).unwrap()),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
             started_at: now(),

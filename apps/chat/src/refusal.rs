@@ -11,6 +11,8 @@ use crate::accounts::passkeys::store::PASSKEYS_MAX;
 use crate::admin::store::Denied;
 use crate::contract::Refusal;
 use crate::input::InvalidText;
+use crate::messages::contract::PICTURES_MAX;
+use crate::pictures::contract::MEGAPIXELS_SAFE;
 use crate::invitations::{INVITATIONS_MAX, INVITATIONS_OF_MEMBER_MAX};
 use crate::quota::{Exceeded, Limit};
 use crate::rooms::contract::{
@@ -70,6 +72,22 @@ pub(crate) enum Refused {
     TooFast(Duration),
     #[error("too many new rooms; try again in {} s", seconds(.0))]
     TooManyRooms(Duration),
+    #[error("the server is busy with pictures; try again in {} s", seconds(.0))]
+    Busy(Duration),
+    #[error("this is no picture that can be read; JPEG, PNG, GIF and WebP are taken")]
+    NotAPicture,
+    #[error("a picture has at most {} MiB", .0 / (1024 * 1024))]
+    FileLarge(u64),
+    #[error(
+        "the picture has too many pixels; send a smaller one, of {MEGAPIXELS_SAFE} megapixels at most"
+    )]
+    PictureLarge,
+    #[error("the animation is too long; send a shorter or a smaller one")]
+    AnimationLong,
+    #[error("a picture is not there any more; send it again")]
+    PictureGone,
+    #[error("a message has at most {PICTURES_MAX} pictures")]
+    TooManyPictures,
     #[error("today's share is used; try again in {} s", seconds(.0))]
     QuotaUsed(Duration),
     #[error("there is no such room, or it is not for everybody")]
@@ -163,6 +181,13 @@ impl Refused {
             Refused::DiskFull => "disk_full",
             Refused::TooFast(_) => "too_fast",
             Refused::TooManyRooms(_) => "too_many_rooms",
+            Refused::Busy(_) => "busy",
+            Refused::NotAPicture => "not_a_picture",
+            Refused::FileLarge(_) => "file_too_large",
+            Refused::PictureLarge => "picture_too_large",
+            Refused::AnimationLong => "animation_too_long",
+            Refused::PictureGone => "picture_gone",
+            Refused::TooManyPictures => "too_many_pictures",
             Refused::QuotaUsed(_) => "quota_used",
             Refused::RoomGone => "gone",
             Refused::Gone => "client_gone",
@@ -195,6 +220,7 @@ impl Refused {
             Refused::TooFast(after)
             | Refused::TooManyRooms(after)
             | Refused::QuotaUsed(after)
+            | Refused::Busy(after)
             | Refused::Muted(after) => Some(seconds(after)),
             _ => None,
         };
@@ -259,6 +285,7 @@ impl From<StoreError> for Refused {
             StoreError::Write => Refused::Storage,
             StoreError::Full => Refused::DiskFull,
             StoreError::Gone => Refused::RoomGone,
+            StoreError::PictureGone => Refused::PictureGone,
             StoreError::Muted(left) => {
                 Refused::Muted(Duration::from_millis(left.try_into().unwrap_or_default()))
             }

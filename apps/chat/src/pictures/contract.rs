@@ -6,24 +6,11 @@
 //!
 //! | request | body | answer | who may |
 //! |---|---|---|---|
-//! | `POST /api/rooms/{room}/pictures` | a file of JPEG, PNG, GIF or WebP | [`Picture`] | members of the room who may say something there |
+//! | `POST /api/rooms/{room}/pictures` | a file of JPEG, PNG, GIF or WebP | [`Picture`](crate::messages::contract::Picture) | members of the room who may say something there |
 //! | `GET /api/rooms/{room}/pictures/{id}` | | the picture | members of the room; before it is said, who sent it |
 //! | `GET /api/rooms/{room}/pictures/{id}/thumbnail` | | a smaller one, without movement | the same |
 
-use serde::{Deserialize, Serialize};
-
-/// A picture that is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Picture {
-    /// The id, within the room.
-    pub id: String,
-    /// Pixels of a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Bytes of the file that is served.
-    pub bytes: i64,
-    /// Whether it is a GIF that moves.
-    pub is_animated: bool,
-}
+/// The most bytes of a file, unless the server is told otherwise.
+pub const PICTURE_BYTES_MAX: u64 = 20 * 1024 * 1024;
+/// So many megapixels are taken whatever the file is like; of most files more.
+pub const MEGAPIXELS_SAFE: u32 = 4;

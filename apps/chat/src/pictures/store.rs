@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 
-use super::contract::Picture;
+use crate::messages::contract::Picture;
 use crate::store::StoreError;
 
 /// A picture that was made and whose files are in their place.

@@ -107,7 +107,7 @@ async fn add(
     .bind(thumbnail)
     .bind(picture.width)
     .bind(picture.height)
-    .bind(picture.bytes)
+    .bind(i64::try_from(picture.bytes).unwrap_or(i64::MAX))
     .bind(picture.is_animated)
     .bind(at)
     .execute(connection)
