@@ -114,7 +114,7 @@ impl Pictures {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn sweep(&self, app: &App) -> Result<(), Refused> {
+    pub(crate) async fn sweep(&self, app: &App) -> Result<(), Refused> {
         while app.store.forget_pictures(now() - UNSAID_LIFETIME).await? {}
         let files = self.files.clone();
         for folder in blocking(move || files.folders()).await? {

@@ -347,3 +347,16 @@ fn of_encoder(error: EncodingError) -> Unfit {
         _ => Unfit::NotAPicture,
     }
 }
+
+/// What is seen of a GIF, frame by frame, and how long.
+#[cfg(test)]
+pub(super) fn shown(from: &mut BufReader<File>) -> Vec<(Vec<u8>, u16)> {
+    let mut decoder = gif_decoder(from, false).unwrap();
+    let size = (u32::from(decoder.width()), u32::from(decoder.height()));
+    let mut canvas = Canvas::new(size);
+    let mut frames = Vec::new();
+    while let Some(delay) = canvas.draw(&mut decoder).unwrap() {
+        frames.push((canvas.pixels.clone(), delay));
+    }
+    frames
+}
