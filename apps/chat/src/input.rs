@@ -218,6 +218,14 @@ impl MessageText {
         Ok(MessageText(text))
     }
 
+    /// Checks a message with pictures, which may say nothing else: then it is empty.
+    ///
+    /// # Errors
+    /// Too long.
+    pub fn parse_beside_pictures(text: String) -> Result<Self, InvalidText> {
+        if names::is_blank(&text) { Ok(MessageText(String::new())) } else { MessageText::parse(text) }
+    }
+
     /// The message as text.
     pub fn as_str(&self) -> &str {
         &self.0

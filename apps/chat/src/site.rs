@@ -91,7 +91,8 @@ const OWN: (HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
 async fn page(State(site): State<Arc<Site>>, request: Parts) -> Response {
     match site.app.accounts.boot(&request, &site.app.reach).await {
-        Ok((boot, renewed)) => {
+        Ok((mut boot, renewed)) => {
+            boot.picture_bytes_max = site.app.pictures.bytes_max;
             let page = site.ui.page(&boot, html::NEEDS_SCRIPT);
             let page = page.unwrap_or_else(|| html::document(html::NO_UI));
             let mut response = ([OWN], Html(page)).into_response();

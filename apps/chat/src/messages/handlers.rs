@@ -6,7 +6,7 @@
 
 use sockeye::{Acker, Deferred, Event, Namespace};
 
-use super::contract::{self, Author, Message, Say};
+use super::contract::{self, Author, Message, PICTURES_MAX, Say};
 use super::delivery::deliver;
 use super::store::{NewMessage, Said};
 use crate::app::App;
@@ -53,7 +53,14 @@ fn take(asking: &Asking, request: Say) -> Result<NewMessage, Refused> {
     if !open.has(&request.room) {
         return Err(Refused::NotOpened);
     }
-    let text = MessageText::parse(request.text)?;
+    if request.pictures.len() > PICTURES_MAX {
+        return Err(Refused::TooManyPictures);
+    }
+    let text = if request.pictures.is_empty() {
+        MessageText::parse(request.text)?
+    } else {
+        MessageText::parse_beside_pictures(request.text)?
+    };
     let key = MessageKey::parse(request.key)?;
     app.usage.say(&caller.id, open.origin, text.as_str().len())?;
     let person = caller.person();
@@ -63,5 +70,5 @@ fn take(asking: &Asking, request: Say) -> Result<NewMessage, Refused> {
         colour: person.colour,
         picture: person.picture.clone(),
     };
-    Ok(NewMessage { room: request.room, by, text, key })
+    Ok(NewMessage { room: request.room, by, text, pictures: request.pictures, key })
 }

@@ -31,6 +31,8 @@ pub struct NewMessage {
     pub by: Author,
     /// What is said.
     pub text: MessageText,
+    /// The ids of pictures that its sender has sent to the room.
+    pub pictures: Vec<String>,
     /// What its sender calls it.
     pub key: MessageKey,
 }
@@ -43,7 +45,8 @@ pub trait MessageStore {
     /// # Errors
     /// [`StoreError::Closed`]; `done` is dropped without being run. `done` hears [`StoreError::Gone`] when there is no
     /// such room any more, its sender is no member at that point of the stored order, or whom they write to has
-    /// blocked them; [`StoreError::Muted`] when they may say nothing now.
+    /// blocked them; [`StoreError::Muted`] when they may say nothing now;
+    /// [`StoreError::PictureGone`] when one of the pictures is not there, another person's, another room's or was said.
     ///
     /// # Cancel safety
     /// Cancelled before it returns, nothing was queued.

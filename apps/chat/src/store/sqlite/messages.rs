@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::rooms::insert_member;
+use super::pictures::{self, pictures_of_message};
 use super::writer::Within;
 use super::{Sqlite, StoreError};
 use crate::messages::contract::{Author, HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, Message};
@@ -37,10 +38,10 @@ impl MessageStore for Sqlite {
 
     async fn newest(&self, room: &str) -> Result<(Vec<Message>, bool), StoreError> {
         let rows = sqlx::query(
-            "SELECT m.id, r.public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at
+            concat!("SELECT m.id, r.public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at, ", pictures_of_message!(), "
              FROM rooms r JOIN messages m ON m.room_id = r.id
              LEFT JOIN people p ON p.id = m.person
-             WHERE r.public_id = ?1 AND r.public_id <> '' ORDER BY m.id DESC LIMIT ?2",
+             WHERE r.public_id = ?1 AND r.public_id <> '' ORDER BY m.id DESC LIMIT ?2"),
         )
         .bind(room)
         .bind(HISTORY_MESSAGES_MAX + 1)
@@ -101,8 +102,24 @@ async fn say(
         sender: &sender,
         key: Some(message.key.as_str()),
     };
+    if !pictures::are_usable(connection, &new, &message.pictures).await? {
+        return Ok(Err(StoreError::PictureGone));
+    }
     let posted = insert(connection, new, at).await?;
-    Ok(posted.map(|posted| Said { posted, open_name, returned }))
+    let posted = match posted {
+        Ok(Posted::New(mut said)) => {
+            said.pictures = pictures::attach(connection, said.id, &message.pictures).await?;
+            Posted::New(said)
+        }
+        Ok(Posted::Known(said)) => {
+            if !said.pictures.iter().map(|picture| &picture.id).eq(&message.pictures) {
+                return Ok(Err(StoreError::KeyReused));
+            }
+            Posted::Known(said)
+        }
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(Ok(Said { posted, open_name, returned }))
 }
 
 /// Of two people who write to each other, the one who has left is a member again; who is. `None`: the other one has
@@ -161,9 +178,9 @@ pub(super) async fn insert(
         return Ok(Ok(Posted::New(message)));
     }
     let row = sqlx::query(
-        "SELECT m.id, ?4 AS public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at
+        concat!("SELECT m.id, ?4 AS public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at, ", pictures_of_message!(), "
          FROM messages m LEFT JOIN people p ON p.id = m.person
-         WHERE m.room_id = ?1 AND m.key = ?2 AND m.sender = ?3",
+         WHERE m.room_id = ?1 AND m.key = ?2 AND m.sender = ?3"),
     )
     .bind(new.room)
     .bind(new.key)
@@ -176,10 +193,10 @@ pub(super) async fn insert(
     Ok(if is_same { Ok(Posted::Known(known)) } else { Err(StoreError::KeyReused) })
 }
 
-/// A row of `id, public_id, person, name, colour, picture, msg, at`.
+/// A row of `id, public_id, person, name, colour, picture, msg, at, pictures`.
 pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
     Ok(Message {
-        reply: None, mentions: Vec::new(), is_for_all: false, pictures: Vec::new(), reactions: Vec::new(), edited_at: None, is_deleted: false, change: 0,
+        reply: None, mentions: Vec::new(), is_for_all: false, pictures: pictures::listed(row.try_get("pictures")?)?, reactions: Vec::new(), edited_at: None, is_deleted: false, change: 0,
         id: row.try_get("id")?,
         room: row.try_get("public_id")?,
         by: Author {
