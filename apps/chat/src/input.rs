@@ -223,7 +223,11 @@ impl MessageText {
     /// # Errors
     /// Too long.
     pub fn parse_beside_pictures(text: String) -> Result<Self, InvalidText> {
-        if names::is_blank(&text) { Ok(MessageText(String::new())) } else { MessageText::parse(text) }
+        if names::is_blank(&text) {
+            Ok(MessageText(String::new()))
+        } else {
+            MessageText::parse(text)
+        }
     }
 
     /// The message as text.

@@ -89,7 +89,11 @@ impl Pictures {
     }
 
     /// Lets an upload in, as long as this is held.
-    async fn let_in(&self, person: &str, origin: Origin) -> Result<[OwnedSemaphorePermit; 3], Refused> {
+    async fn let_in(
+        &self,
+        person: &str,
+        origin: Origin,
+    ) -> Result<[OwnedSemaphorePermit; 3], Refused> {
         let places = async {
             // The own share first, so that nobody waits for it with one of others in hand.
             let of_person = self.coming_of_people.enter(person.to_owned()).await?;

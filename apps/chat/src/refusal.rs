@@ -11,9 +11,9 @@ use crate::accounts::passkeys::store::PASSKEYS_MAX;
 use crate::admin::store::Denied;
 use crate::contract::Refusal;
 use crate::input::InvalidText;
-use crate::messages::contract::PICTURES_MAX;
-use crate::pictures::contract::MEGAPIXELS_SAFE;
 use crate::invitations::{INVITATIONS_MAX, INVITATIONS_OF_MEMBER_MAX};
+use crate::messages::contract::PICTURES_MAX;
+use crate::pictures::contract::MEGAPIXELS_OF_PHOTOS;
 use crate::quota::{Exceeded, Limit};
 use crate::rooms::contract::{
     CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX,
@@ -79,7 +79,8 @@ pub(crate) enum Refused {
     #[error("a picture has at most {} MiB", .0 / (1024 * 1024))]
     FileLarge(u64),
     #[error(
-        "the picture has too many pixels; send a smaller one, of {MEGAPIXELS_SAFE} megapixels at most"
+        "the picture has too many pixels, or cannot be read in the memory that there is for it; \
+         photos of up to {MEGAPIXELS_OF_PHOTOS} megapixels are taken"
     )]
     PictureLarge,
     #[error("the animation is too long; send a shorter or a smaller one")]

@@ -12,5 +12,5 @@
 
 /// The most bytes of a file, unless the server is told otherwise.
 pub const PICTURE_BYTES_MAX: u64 = 20 * 1024 * 1024;
-/// So many megapixels are taken whatever the file is like; of most files more.
-pub const MEGAPIXELS_SAFE: u32 = 4;
+/// Photos of so many megapixels are taken: JPEGs that are not progressive.
+pub const MEGAPIXELS_OF_PHOTOS: u32 = 25;

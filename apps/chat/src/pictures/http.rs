@@ -30,6 +30,8 @@ use crate::rooms::access::Access;
 /// How long a body may take to begin, and how much later it may end for each byte of it: 16 KiB a second.
 const BODY_BEGINS_WITHIN: Duration = Duration::from_secs(30);
 const BODY_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// Bytes that wait to be written to a file.
+const WRITE_BYTES: usize = 64 * 1024;
 /// Bytes of a file that are read, and wait to be sent.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -112,6 +114,7 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 async fn receive(mut body: Body, incoming: &Incoming, bytes_max: u64) -> Result<(), Refused> {
     let io = |error: io::Error| failed(&error);
     let mut file = File::create(&incoming.sent).await.map_err(io)?;
+    file.set_max_buf_size(WRITE_BYTES);
     let begun = Instant::now();
     let mut bytes = 0;
     loop {

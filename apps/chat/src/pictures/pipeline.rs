@@ -29,8 +29,8 @@ use bitmap::Bitmap;
 pub(crate) const SIDE_MAX: u32 = 16_384;
 /// The most pixels of what comes.
 pub(crate) const PIXELS_MAX: u64 = 50_000_000;
-/// The most bytes that decoding and shrinking may take.
-pub(crate) const MEMORY_BYTES_MAX: u64 = 88 * 1024 * 1024;
+/// The most bytes that decoding may take.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 74 * 1024 * 1024;
 /// The most pixels of a side of what is kept.
 const KEPT_SIDE_MAX: u32 = 2_560;
 /// The same of an animation.
@@ -150,12 +150,7 @@ fn check_size(width: u32, height: u32, decoding_bytes: u64) -> Result<(), Unfit>
     }
     let pixels = u64::from(width) * u64::from(height);
     let is_large = width.max(height) > SIDE_MAX || pixels > PIXELS_MAX;
-    let kept = shrink::fitting((width, height), KEPT_SIDE_MAX);
-    let kept_bytes = u64::from(kept.0) * u64::from(kept.1) * 4;
-    if is_large || decoding_bytes + kept_bytes > MEMORY_BYTES_MAX {
-        return Err(Unfit::TooLarge);
-    }
-    Ok(())
+    if is_large || decoding_bytes > MEMORY_BYTES_MAX { Err(Unfit::TooLarge) } else { Ok(()) }
 }
 
 #[cfg(test)]

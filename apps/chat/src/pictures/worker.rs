@@ -26,7 +26,10 @@ const SECONDS_MAX: u64 = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most bytes of memory that it may allocate beyond what it has at its start.
 #[cfg(unix)]
-const ALLOCATED_BYTES_MAX: u64 = 96 * 1024 * 1024;
+const ALLOCATED_BYTES_MAX: u64 = 80 * 1024 * 1024;
+/// How far others go first who want the processor, too.
+#[cfg(unix)]
+const NICENESS: i32 = 15;
 /// The most bytes of a file that it may write.
 #[cfg(unix)]
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -90,6 +93,7 @@ fn limit() {
     ] {
         let _ = setrlimit(resource, most, most);
     }
+    let _ = rustix::process::nice(NICENESS);
 }
 
 /// What counts as data of this process so far.

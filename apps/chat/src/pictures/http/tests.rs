@@ -8,7 +8,11 @@ use crate::accounts::contract::Role;
 use crate::api::tests::{Answer, Browser, House};
 
 /// Does something in `/chat`.
-async fn ask(socket: &mut TestClient, event: &'static str, payload: Value) -> Result<Value, String> {
+async fn ask(
+    socket: &mut TestClient,
+    event: &'static str,
+    payload: Value,
+) -> Result<Value, String> {
     match socket.emit_with_ack(Event::<Value, Value>::new(event), &payload).await {
         Ok(answer) => Ok(answer),
         Err(AckError::Remote(error)) => Err(error.code),
@@ -67,7 +71,9 @@ impl Browser {
         let request = self.inner.post(&format!("/api/rooms/{room}/pictures"));
         let request = request.header("host", "localhost:3000");
         let request = request.header("sec-fetch-site", "same-origin");
-        Answer { response: request.header("content-type", "application/octet-stream").body(file).await }
+        Answer {
+            response: request.header("content-type", "application/octet-stream").body(file).await,
+        }
     }
 
     async fn sent(&self, room: &str, file: Vec<u8>) -> Picture {
@@ -182,9 +188,7 @@ async fn a_message_has_the_pictures_that_its_sender_sent_to_the_room_once() {
         ids.push(ann.browser.sent(&room, png(8, colour)).await.id);
     }
     let elsewhere = ann.browser.sent(&other, png(8, 9)).await.id;
-    let say = |pictures: Value, key: &str| {
-        json!({ "room": room, "text": "look", "key": key, "pictures": pictures })
-    };
+    let say = |pictures: Value, key: &str| json!({ "room": room, "text": "look", "key": key, "pictures": pictures });
     for wrong in [json!([elsewhere]), json!(["AAAAAAAAAAAAAAAA"]), json!([ids[0], ids[0]])] {
         assert_eq!(ann.code("say", say(wrong, "w")).await, "picture_gone");
     }

@@ -143,9 +143,11 @@ fn shrunk(from: (u32, u32), to: (u32, u32), channels: Channels, pixels: &[u8]) -
         }
         Channels::Rgba => {
             let pixels = small.pixels().as_chunks::<4>().0.iter();
-            let seen = pixels.flat_map(|&[r, g, b, a]| {
-                if a >= OPAQUE_MIN { [r, g, b, 255] } else { [0; 4] }
-            });
+            let seen = pixels.flat_map(
+                |&[r, g, b, a]| {
+                    if a >= OPAQUE_MIN { [r, g, b, 255] } else { [0; 4] }
+                },
+            );
             seen.collect()
         }
     }
@@ -260,7 +262,8 @@ impl Animation {
     fn new(to: &Path, size: (u32, u32), repeat: Repeat) -> Result<Self, Unfit> {
         let file = BufWriter::new(File::create(to)?);
         // Sides are at most KEPT_ANIMATION_SIDE_MAX.
-        let mut encoder = Encoder::new(file, size.0 as u16, size.1 as u16, &[]).map_err(of_encoder)?;
+        let mut encoder =
+            Encoder::new(file, size.0 as u16, size.1 as u16, &[]).map_err(of_encoder)?;
         encoder.set_repeat(repeat).map_err(of_encoder)?;
         let before = vec![0; size.0 as usize * size.1 as usize * 4];
         Ok(Animation { encoder, size, before, waiting: None })

@@ -38,7 +38,11 @@ pub(super) struct Bitmap {
 
 impl Bitmap {
     /// Of these pixels; of rows that are missing the pixels are nought.
-    pub(super) fn new((width, height): (u32, u32), channels: Channels, mut pixels: Vec<u8>) -> Self {
+    pub(super) fn new(
+        (width, height): (u32, u32),
+        channels: Channels,
+        mut pixels: Vec<u8>,
+    ) -> Self {
         pixels.resize(width as usize * height as usize * channels.count(), 0);
         Bitmap { width, height, channels, pixels }
     }

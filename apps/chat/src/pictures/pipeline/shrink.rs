@@ -35,6 +35,13 @@ pub(super) struct Shrinker {
 impl Shrinker {
     /// Of a size that is not larger than the original.
     pub(super) fn new(from: (u32, u32), to: (u32, u32), channels: Channels) -> Self {
+        let mut shrinker = Shrinker::of_rows(from, to, channels);
+        shrinker.made.reserve_exact(to.0 as usize * to.1 as usize * channels.count());
+        shrinker
+    }
+
+    /// The same for whoever [takes](Shrinker::take) what was made, row by row.
+    fn of_rows(from: (u32, u32), to: (u32, u32), channels: Channels) -> Self {
         debug_assert!(to.0 <= from.0 && to.1 <= from.1, "{from:?} {to:?}");
         let count = channels.count();
         let is_same = from == to;
@@ -48,7 +55,7 @@ impl Shrinker {
             row: vec![0.0; row],
             sums: vec![0.0; row],
             rows_taken: 0,
-            made: Vec::with_capacity(to.0 as usize * to.1 as usize * count),
+            made: Vec::new(),
         }
     }
 
@@ -77,6 +84,14 @@ impl Shrinker {
                 *sum = value * next;
             }
         }
+    }
+
+    /// What was made since.
+    fn take(&mut self, into: &mut [u8]) -> usize {
+        let count = self.made.len();
+        into[..count].copy_from_slice(&self.made);
+        self.made.clear();
+        count
     }
 
     /// What was made; rows that did not come are missing.
@@ -117,6 +132,32 @@ impl Shrinker {
             }
         }
     }
+}
+
+/// Shrinks a picture within the memory that it has: what is made is never longer than what was read for it. False:
+/// nobody waits for it any more.
+pub(super) fn shrink_in_place(
+    pixels: &mut Vec<u8>,
+    from: (u32, u32),
+    to: (u32, u32),
+    channels: Channels,
+    is_wanted: impl Fn() -> bool,
+) -> bool {
+    let mut shrinker = Shrinker::of_rows(from, to, channels);
+    let row_bytes = from.0 as usize * channels.count();
+    let mut row = vec![0; row_bytes];
+    let mut written = 0;
+    for number in 0..from.1 as usize {
+        if !is_wanted() {
+            return false;
+        }
+        row.copy_from_slice(&pixels[number * row_bytes..(number + 1) * row_bytes]);
+        shrinker.push(&row);
+        written += shrinker.take(&mut pixels[written..(number + 1) * row_bytes]);
+    }
+    pixels.truncate(written);
+    pixels.shrink_to_fit();
+    true
 }
 
 fn add<const N: usize>(row: &mut [f32], column: usize, pixel: [f32; N], weight: f32) {
@@ -178,6 +219,24 @@ mod tests {
         // What cannot be seen has no part in the colour.
         let half = [200, 10, 10, 255, 0, 255, 255, 0];
         assert_eq!(shrunk((2, 1), (1, 1), Channels::Rgba, &half), [200, 10, 10, 128]);
+    }
+
+    #[test]
+    fn in_place_it_is_the_same() {
+        let pixels: Vec<u8> = (0..50 * 40 * 4_u32).map(|n| (n * n / 77) as u8).collect();
+        for (channels, from, to) in [
+            (Channels::Rgba, (50, 40), (33, 27)),
+            (Channels::Rgba, (40, 50), (40, 1)),
+            (Channels::Rgb, (50, 53), (1, 53)),
+            (Channels::Rgb, (50, 53), (49, 52)),
+            (Channels::Rgb, (50, 53), (50, 53)),
+        ] {
+            let mut in_place = pixels[..(from.0 * from.1) as usize * channels.count()].to_vec();
+            let expected = shrunk(from, to, channels, &in_place);
+            assert!(shrink_in_place(&mut in_place, from, to, channels, || true));
+            assert_eq!(in_place, expected, "{from:?} {to:?}");
+            assert!(!shrink_in_place(&mut pixels.clone(), from, to, channels, || false));
+        }
     }
 
     #[test]

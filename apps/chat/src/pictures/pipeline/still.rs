@@ -12,7 +12,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use zune_jpeg::{JpegDecoder, SampleRatios};
 
 use super::bitmap::{Bitmap, Channels};
-use super::shrink::{Shrinker, fitting};
+use super::shrink::{Shrinker, fitting, shrink_in_place};
 use super::{
     Converted, Format, Job, KEPT_SIDE_MAX, MEMORY_BYTES_MAX, PNG_BYTES_MAX, SIDE_MAX, Unfit,
     animation, check_size,
@@ -24,6 +24,8 @@ const JPEG_QUALITY: u8 = 85;
 const HIGH_QUALITY: u8 = 90;
 /// The most passes of a progressive JPEG. Encoders make about ten.
 const JPEG_SCANS_MAX: usize = 64;
+/// What a picture takes that is as large as it is kept.
+const KEPT_BYTES_MAX: u64 = KEPT_SIDE_MAX as u64 * KEPT_SIDE_MAX as u64 * 4;
 /// Rows between two looks at whether the picture is still wanted.
 const ROWS_AT_ONCE: usize = 64;
 
@@ -72,7 +74,8 @@ pub(super) fn png(mut job: Job<'_>) -> Result<Converted, Unfit> {
     let (colour, _) = reader.output_color_type();
     // Rows come one after the other, but where they come in several passes.
     let is_interlaced = info.interlaced;
-    check_size(size.0, size.1, if is_interlaced { pixels * colour.samples() as u64 } else { 0 })?;
+    let whole = pixels * colour.samples() as u64 + KEPT_BYTES_MAX;
+    check_size(size.0, size.1, if is_interlaced { whole } else { 0 })?;
     let channels = match colour {
         ColorType::Rgba | ColorType::GrayscaleAlpha => Channels::Rgba,
         _ => Channels::Rgb,
@@ -152,19 +155,17 @@ fn shrunk(
     job: &Job<'_>,
     size: (u32, u32),
     channels: Channels,
-    decoded: Vec<u8>,
+    mut decoded: Vec<u8>,
 ) -> Result<Bitmap, Unfit> {
     let to = fitting(size, KEPT_SIDE_MAX);
     if to == size {
         return Ok(Bitmap::new(size, channels, decoded));
     }
-    let mut shrinker = Shrinker::new(size, to, channels);
-    let row_bytes = size.0 as usize * channels.count();
-    for rows in decoded.chunks(row_bytes * ROWS_AT_ONCE) {
-        job.check_wanted()?;
-        rows.chunks(row_bytes).for_each(|row| shrinker.push(row));
+    let is_wanted = || job.check_wanted().is_ok();
+    if !shrink_in_place(&mut decoded, size, to, channels, is_wanted) {
+        return Err(Unfit::Cancelled);
     }
-    Ok(shrinker.finish())
+    Ok(Bitmap::new(to, channels, decoded))
 }
 
 impl Job<'_> {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::rooms::insert_member;
 use super::pictures::{self, pictures_of_message};
+use super::rooms::insert_member;
 use super::writer::Within;
 use super::{Sqlite, StoreError};
 use crate::messages::contract::{Author, HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, Message};
@@ -37,12 +37,14 @@ impl MessageStore for Sqlite {
     }
 
     async fn newest(&self, room: &str) -> Result<(Vec<Message>, bool), StoreError> {
-        let rows = sqlx::query(
-            concat!("SELECT m.id, r.public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at, ", pictures_of_message!(), "
+        let rows = sqlx::query(concat!(
+            "SELECT m.id, r.public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at, ",
+            pictures_of_message!(),
+            "
              FROM rooms r JOIN messages m ON m.room_id = r.id
              LEFT JOIN people p ON p.id = m.person
-             WHERE r.public_id = ?1 AND r.public_id <> '' ORDER BY m.id DESC LIMIT ?2"),
-        )
+             WHERE r.public_id = ?1 AND r.public_id <> '' ORDER BY m.id DESC LIMIT ?2"
+        ))
         .bind(room)
         .bind(HISTORY_MESSAGES_MAX + 1)
         .fetch_all(&self.database.reads())
@@ -174,14 +176,30 @@ pub(super) async fn insert(
             .bind(new.room)
             .execute(connection)
             .await?;
-        let message = Message { id, room: new.room_id, by: new.by, text: new.text.to_owned(), at, reply: None, mentions: Vec::new(), is_for_all: false, pictures: Vec::new(), reactions: Vec::new(), edited_at: None, is_deleted: false, change: 0 };
+        let message = Message {
+            id,
+            room: new.room_id,
+            by: new.by,
+            text: new.text.to_owned(),
+            at,
+            reply: None,
+            mentions: Vec::new(),
+            is_for_all: false,
+            pictures: Vec::new(),
+            reactions: Vec::new(),
+            edited_at: None,
+            is_deleted: false,
+            change: 0,
+        };
         return Ok(Ok(Posted::New(message)));
     }
-    let row = sqlx::query(
-        concat!("SELECT m.id, ?4 AS public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at, ", pictures_of_message!(), "
+    let row = sqlx::query(concat!(
+        "SELECT m.id, ?4 AS public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at, ",
+        pictures_of_message!(),
+        "
          FROM messages m LEFT JOIN people p ON p.id = m.person
-         WHERE m.room_id = ?1 AND m.key = ?2 AND m.sender = ?3"),
-    )
+         WHERE m.room_id = ?1 AND m.key = ?2 AND m.sender = ?3"
+    ))
     .bind(new.room)
     .bind(new.key)
     .bind(new.sender)
@@ -196,7 +214,14 @@ pub(super) async fn insert(
 /// A row of `id, public_id, person, name, colour, picture, msg, at, pictures`.
 pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
     Ok(Message {
-        reply: None, mentions: Vec::new(), is_for_all: false, pictures: pictures::listed(row.try_get("pictures")?)?, reactions: Vec::new(), edited_at: None, is_deleted: false, change: 0,
+        reply: None,
+        mentions: Vec::new(),
+        is_for_all: false,
+        pictures: pictures::listed(row.try_get("pictures")?)?,
+        reactions: Vec::new(),
+        edited_at: None,
+        is_deleted: false,
+        change: 0,
         id: row.try_get("id")?,
         room: row.try_get("public_id")?,
         by: Author {

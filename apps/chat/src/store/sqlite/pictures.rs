@@ -152,10 +152,7 @@ pub(super) async fn attach(
     listed(&pictures)
 }
 
-async fn add(
-    within: Within<'_>,
-    new: NewPicture,
-) -> Result<Result<(), StoreError>, sqlx::Error> {
+async fn add(within: Within<'_>, new: NewPicture) -> Result<Result<(), StoreError>, sqlx::Error> {
     let Within { connection, at, .. } = within;
     let place: Option<(i64, Option<i64>)> = sqlx::query_as(
         "SELECT r.id, me.muted_until FROM rooms r

@@ -42,7 +42,8 @@ impl Random {
 
 /// The file of this number.
 pub(super) fn hostile(number: usize) -> Hostile {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1).wrapping_mul(0xD134_2543_DE82_EF95));
+    let mut random =
+        Random(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1).wrapping_mul(0xD134_2543_DE82_EF95));
     let random = &mut random;
     for _ in 0..4 {
         random.next();
@@ -50,7 +51,10 @@ pub(super) fn hostile(number: usize) -> Hostile {
     let (what, file) = match number % 16 {
         0 => ("GIF and script", gif_and_script(random)),
         1 => ("JPEG and HTML", jpeg_and_html(random)),
-        2 => ("PNG and ZIP", [png(random), b"PK\x03\x04 evil.js".to_vec(), random.bytes(99)].concat()),
+        2 => (
+            "PNG and ZIP",
+            [png(random), b"PK\x03\x04 evil.js".to_vec(), random.bytes(99)].concat(),
+        ),
         3 => ("PNG bomb", png_bomb(random)),
         4 => ("GIF bomb", gif_bomb(random)),
         5 => ("WebP bomb", webp_bomb(random)),
@@ -65,9 +69,11 @@ pub(super) fn hostile(number: usize) -> Hostile {
         14 => ("many small parts", many_parts(random)),
         _ => ("noise behind a beginning", noise(random)),
     };
-    let kinds = ["image/png", "image/svg+xml", "application/octet-stream", "image/jpeg; charset=utf-7"];
+    let kinds =
+        ["image/png", "image/svg+xml", "application/octet-stream", "image/jpeg; charset=utf-7"];
     let mut headers = vec![("content-type", kinds[random.below(kinds.len())].to_owned())];
-    let names = ["../../../etc/passwd", "a.svg", "<script>.html", "x.php.png", "C:\\evil.exe", "%00.html"];
+    let names =
+        ["../../../etc/passwd", "a.svg", "<script>.html", "x.php.png", "C:\\evil.exe", "%00.html"];
     let name = names[random.below(names.len())];
     headers.push(("content-disposition", format!("attachment; filename=\"{name}\"")));
     Hostile { what, file, headers }
@@ -264,7 +270,9 @@ fn gif_bomb(random: &mut Random) -> Vec<u8> {
     // What was packed says that it is larger.
     (picture.width, picture.height) = (frame, frame);
     for _ in 0..frames {
-        encoder.write_extension(ExtensionData::new_control_ext(1, picture.dispose, false, None)).unwrap();
+        encoder
+            .write_extension(ExtensionData::new_control_ext(1, picture.dispose, false, None))
+            .unwrap();
         encoder.write_lzw_pre_encoded_frame(&picture).unwrap();
     }
     drop(encoder);
@@ -402,8 +410,9 @@ impl Bits {
 }
 
 fn svg(random: &mut Random) -> Vec<u8> {
-    let start = ["", "\u{FEFF}", "<?xml version=\"1.0\"?>", "\n\n", "<!-- GIF89a -->", "<!DOCTYPE svg>"]
-        [random.below(6)];
+    let start =
+        ["", "\u{FEFF}", "<?xml version=\"1.0\"?>", "\n\n", "<!-- GIF89a -->", "<!DOCTYPE svg>"]
+            [random.below(6)];
     let attack = [
         SCRIPT.to_owned(),
         "<a href=\"javascript:alert('evil')\"><rect/></a>".to_owned(),
@@ -440,12 +449,17 @@ fn other_type(random: &mut Random) -> Vec<u8> {
 }
 
 fn huge(random: &mut Random) -> Vec<u8> {
-    let size = [16_385, 20_000, 65_535, 0, 1, 16_384][random.below(6)];
-    let other = [1, 16_384, 65_535, 0][random.below(4)];
+    let size = [16_385, 20_000, 65_535, 0, 1, 16_384, 5_700][random.below(7)];
+    let other = [1, 16_384, 65_535, 0, 4_300][random.below(5)];
     match random.below(4) {
         0 => {
             let size = [u32::from(size), u32::MAX, 1 << 31, 1 << 20][random.below(4)];
-            png_of(size, other.into(), [0, 2, 4, 6][random.below(4)], &[chunk(b"IDAT", &packed(8, 8))])
+            png_of(
+                size,
+                other.into(),
+                [0, 2, 4, 6][random.below(4)],
+                &[chunk(b"IDAT", &packed(8, 8))],
+            )
         }
         1 => {
             let mut file = jpeg(random);
@@ -461,7 +475,8 @@ fn huge(random: &mut Random) -> Vec<u8> {
             file
         }
         _ => {
-            let (width, height) = (1 + random.below(1 << 24) as u32, 1 + random.below(1 << 24) as u32);
+            let (width, height) =
+                (1 + random.below(1 << 24) as u32, 1 + random.below(1 << 24) as u32);
             let mut plain = Cursor::new(webp(random));
             let content = plain.get_mut().split_off(12);
             riff(&[(b"VP8X", extended(0, width, height)), (b"VP8L", content)])
@@ -501,7 +516,8 @@ fn with_exif(random: &mut Random) -> Vec<u8> {
         0 => {
             let file = jpeg(random);
             let exif = segment(0xE1, &[b"Exif\0\0".to_vec(), exif(orientation)].concat());
-            let xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>GPS evil</x:xmpmeta>");
+            let xmp =
+                segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>GPS evil</x:xmpmeta>");
             [&file[..2], &exif, &xmp, &file[2..]].concat()
         }
         1 => {
@@ -542,7 +558,8 @@ fn many_parts(random: &mut Random) -> Vec<u8> {
         }
         1 => {
             let file = jpeg(random);
-            let part = segment([0xE1, 0xE2, 0xED, 0xFE][random.below(4)], b"ICC_PROFILE\0\x01\x02evil");
+            let part =
+                segment([0xE1, 0xE2, 0xED, 0xFE][random.below(4)], b"ICC_PROFILE\0\x01\x02evil");
             [&file[..2], &part.repeat(count), &file[2..]].concat()
         }
         _ => {
