@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::accounts::person;
+use super::pictures;
 use super::rooms::insert_member;
 use super::writer::Within;
 use super::{Sqlite, StoreError};
@@ -37,6 +38,8 @@ pub(super) struct NewRow<'a> {
     pub(super) reply_to: Option<i64>,
     /// The ids of people who are mentioned if they are members and their names stand in the text.
     pub(super) mentions: Vec<String>,
+    /// The ids of its pictures.
+    pub(super) pictures: Vec<String>,
 }
 
 #[async_trait]
@@ -131,20 +134,13 @@ async fn say(
     .await?;
     let Some(room) = room else { return Ok(Err(StoreError::Gone)) };
     let (row, kind): (i64, &str) = (room.try_get("id")?, room.try_get("kind")?);
+    let read_before = room.try_get("read")?;
     if let Some(until) = room.try_get::<Option<i64>, _>("muted_until")?
         && until > at
     {
         return Ok(Err(StoreError::Muted(until - at)));
     }
     let open_name = if kind == "open" { Some(room.try_get("name")?) } else { None };
-    let returned = match kind {
-        "direct" => match bring_back(connection, row, &message.by.id, at).await? {
-            Some(returned) => returned,
-            None => return Ok(Err(StoreError::Gone)),
-        },
-        _ => Vec::new(),
-    };
-    let read_before = room.try_get("read")?;
     let sender = format!("person {}", message.by.id);
     let new = NewRow {
         room: row,
@@ -155,6 +151,17 @@ async fn say(
         key: Some(message.key.as_str()),
         reply_to: message.reply_to,
         mentions: message.mentions,
+        pictures: message.pictures,
+    };
+    if !pictures::are_usable(connection, &new).await? {
+        return Ok(Err(StoreError::PictureGone));
+    }
+    let returned = match kind {
+        "direct" => match bring_back(connection, row, &new.by.id, at).await? {
+            Some(returned) => returned,
+            None => return Ok(Err(StoreError::Gone)),
+        },
+        _ => Vec::new(),
     };
     let posted = insert(connection, new, at).await?;
     Ok(posted.map(|posted| Said { posted, open_name, returned, read_before }))
@@ -225,7 +232,8 @@ pub(super) async fn insert(
     let about = About { room: new.room, message: id, by: &new.by.id };
     let mentions = &new.mentions;
     let has_more = mention(connection, about, new.text, mentions, is_for_all).await?;
-    if has_more || new.reply_to.is_some() {
+    pictures::attach(connection, id, &new.pictures).await?;
+    if has_more || new.reply_to.is_some() || !new.pictures.is_empty() {
         let stored = message_by_id(connection, id, &new.by.id).await?;
         return Ok(Ok(Posted::New(stored.ok_or(sqlx::Error::RowNotFound)?)));
     }
@@ -249,8 +257,9 @@ async fn known(
     let stored = message_by_id(connection, id, &new.by.id).await?;
     let stored = stored.ok_or(sqlx::Error::RowNotFound)?;
     // Perhaps it says something else meanwhile.
-    let is_text = stored.change > 0 || stored.text == new.text;
-    let is_same = is_text && stored.by.id == new.by.id;
+    let pictures = stored.pictures.iter().map(|picture| &picture.id);
+    let is_alike = stored.text == new.text && pictures.eq(&new.pictures);
+    let is_same = stored.by.id == new.by.id && (stored.change > 0 || is_alike);
     Ok(if is_same { Ok(Posted::Known(stored)) } else { Err(StoreError::KeyReused) })
 }
 
