@@ -13,6 +13,7 @@ use crate::notes::people::People;
 use crate::pictures::Pictures;
 use crate::presence::seen::Ended;
 use crate::quota::{Quotas, Usage};
+use crate::reading::live::Reading;
 use crate::rooms::live::Rooms;
 use crate::store::Store;
 
@@ -31,6 +32,8 @@ pub struct App {
     pub people: Arc<People>,
     /// What is known of rooms beside the store.
     pub rooms: Arc<Rooms>,
+    /// How far people have read, beside the store.
+    pub reading: Arc<Reading>,
     /// Of whom a connection has ended.
     pub ended: Arc<Ended>,
     /// What is at work for pictures.
@@ -57,6 +60,7 @@ impl App {
             store,
             people: Arc::default(),
             rooms: Arc::default(),
+            reading: Arc::default(),
             ended: Arc::default(),
             pictures: Arc::new(Pictures::open(data)?),
             usage: Arc::new(Usage::new(Quotas::default())),
@@ -84,6 +88,7 @@ pub(crate) mod tests {
             store,
             people: Arc::default(),
             rooms: Arc::default(),
+            reading: Arc::default(),
             ended: Arc::default(),
             pictures: Arc::new(Pictures::open(data).unwrap()),
             usage: Arc::new(Usage::new(Quotas::default())),

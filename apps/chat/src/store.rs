@@ -18,6 +18,7 @@ use crate::invitations::store::InvitationStore;
 use crate::messages::store::MessageStore;
 use crate::notes::store::NotesStore;
 use crate::pictures::store::PictureStore;
+use crate::reading::store::ReadingStore;
 use crate::rooms::store::RoomStore;
 pub use sqlite::{FILE_NAME, Fault};
 
@@ -34,6 +35,7 @@ pub trait Store:
     + NotesStore
     + PasskeyStore
     + PictureStore
+    + ReadingStore
     + RoomStore
     + Debug
     + Send

@@ -81,7 +81,11 @@ impl Play {
                     && matches!(model.kind, RoomKind::Open | RoomKind::Password));
         let (name, is_right) = match what {
             0..=4 => {
-                let open = OpenRoom { room: room_id, password: Some("sesame".into()) };
+                let open = OpenRoom {
+                    room: room_id,
+                    password: Some("sesame".into()),
+                    ..OpenRoom::default()
+                };
                 let opened = ear.ask(OPEN, &open).await.is_ok();
                 if may_enter {
                     model.members.insert(who);
@@ -159,6 +163,8 @@ async fn nobody_reads_what_they_may_not() {
             messages_per_second: 0,
             bytes_per_second: 0,
             bytes_per_day: 0,
+            pictures_per_minute: 0,
+            picture_bytes_per_day: 0,
             rooms_per_hour: 0,
             joins_per_second: 0,
             connections_max: 0,

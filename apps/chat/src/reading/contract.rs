@@ -66,16 +66,16 @@ pub struct Counts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Reading {
-    /// How often it was told that somebody has read on: what comes with a greater number is newer than this.
+    /// A number that grows: what comes with a greater one is newer than this.
     pub turn: u64,
     /// Pointers, each with how many members have it. The sum of those before a message, without its author's, is
     /// how many people have not read it.
     pub pointers: Vec<(i64, u32)>,
-    /// Members whose pointers are before messages of their own: of those messages they are not counted.
+    /// Members whose pointers may be before messages of their own: of those messages they are not counted.
     pub behind: Vec<Behind>,
 }
 
-/// Somebody whose pointer is before a message of their own.
+/// Somebody whose pointer may be before a message of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Behind {
@@ -91,7 +91,7 @@ pub struct Behind {
 pub struct ReadingMoved {
     /// The room's id.
     pub room: String,
-    /// One more than before.
+    /// Greater than before.
     pub turn: u64,
     /// Pointers, each with how many members more have it, or fewer.
     pub moved: Vec<(i64, i32)>,

@@ -23,6 +23,7 @@ mod messages;
 mod notes;
 mod passkeys;
 mod pictures;
+mod reading;
 mod room_names;
 mod rooms;
 mod writer;
@@ -220,6 +221,7 @@ fn migrator() -> Migrator {
         ("looks", include_str!("../../migrations/0003_looks.sql")),
         ("people", include_str!("../../migrations/0004_people.sql")),
         ("mutes", include_str!("../../migrations/0005_mutes.sql")),
+        ("messages and reading", include_str!("../../migrations/0006_messages_and_reading.sql")),
         ("pictures", include_str!("../../migrations/0007_pictures.sql")),
     ];
     let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {

@@ -218,11 +218,8 @@ impl Ear {
     }
 
     pub(crate) async fn open(&mut self, room: &str) -> Result<Opened, String> {
-        self.ask(
-            OPEN,
-            &OpenRoom { room: room.to_owned(), password: None, known: None, around: None },
-        )
-        .await
+        self.ask(OPEN, &OpenRoom { room: room.to_owned(), password: None, ..OpenRoom::default() })
+            .await
     }
 
     pub(crate) async fn say(&mut self, room: &str, text: &str) -> Result<Message, String> {

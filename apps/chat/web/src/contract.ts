@@ -507,18 +507,18 @@ export type Counts = {
 
 /** How far the members of a room have read, as of a [`turn`](Reading::turn). */
 export type Reading = {
-  /** How often it was told that somebody has read on: what comes with a greater number is newer than this. */
+  /** A number that grows: what comes with a greater one is newer than this. */
   turn: number,
   /**
    * Pointers, each with how many members have it. The sum of those before a message, without its author's, is
    * how many people have not read it.
    */
   pointers: Array<[number, number]>,
-  /** Members whose pointers are before messages of their own: of those messages they are not counted. */
+  /** Members whose pointers may be before messages of their own: of those messages they are not counted. */
   behind: Array<Behind>,
 };
 
-/** Somebody whose pointer is before a message of their own. */
+/** Somebody whose pointer may be before a message of their own. */
 export type Behind = {
   /** The person's id. */
   person: string,
@@ -530,7 +530,7 @@ export type Behind = {
 export type ReadingMoved = {
   /** The room's id. */
   room: string,
-  /** One more than before. */
+  /** Greater than before. */
   turn: number,
   /** Pointers, each with how many members more have it, or fewer. */
   moved: Array<[number, number]>,
