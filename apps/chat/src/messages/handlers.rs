@@ -117,9 +117,15 @@ fn take(asking: &Asking, request: Say) -> Result<NewMessage, Refused> {
         colour: person.colour,
         picture: person.picture.clone(),
     };
-    let Say { room, reply_to, pictures, .. } = request;
-    let mentions = mentions(request.mentions);
-    Ok(NewMessage { room, by, text, key, reply_to, mentions, pictures })
+    Ok(NewMessage {
+        room: request.room,
+        by,
+        text,
+        pictures: request.pictures,
+        key,
+        reply_to: request.reply_to,
+        mentions: mentions(request.mentions),
+    })
 }
 
 /// As many as there may be.

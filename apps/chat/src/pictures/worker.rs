@@ -26,10 +26,10 @@ const SECONDS_MAX: u64 = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most bytes of memory that it may allocate beyond what it has at its start.
 #[cfg(unix)]
-const ALLOCATED_BYTES_MAX: u64 = 80 * 1024 * 1024;
+const ALLOCATED_BYTES_MAX: u64 = 75 * 1024 * 1024;
 /// How far others go first who want the processor, too.
 #[cfg(unix)]
-const NICENESS: i32 = 15;
+const NICENESS: i32 = 5;
 /// The most bytes of a file that it may write.
 #[cfg(unix)]
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -34,12 +34,12 @@ pub(super) struct NewRow<'a> {
     /// Whose key it is.
     pub(super) sender: &'a str,
     pub(super) key: Option<&'a str>,
+    /// The ids of pictures that were sent to the room by whoever says it.
+    pub(super) pictures: &'a [String],
     /// The id of the message that it answers.
     pub(super) reply_to: Option<i64>,
     /// The ids of people who are mentioned if they are members and their names stand in the text.
     pub(super) mentions: Vec<String>,
-    /// The ids of its pictures.
-    pub(super) pictures: Vec<String>,
 }
 
 #[async_trait]
@@ -134,13 +134,20 @@ async fn say(
     .await?;
     let Some(room) = room else { return Ok(Err(StoreError::Gone)) };
     let (row, kind): (i64, &str) = (room.try_get("id")?, room.try_get("kind")?);
-    let read_before = room.try_get("read")?;
     if let Some(until) = room.try_get::<Option<i64>, _>("muted_until")?
         && until > at
     {
         return Ok(Err(StoreError::Muted(until - at)));
     }
     let open_name = if kind == "open" { Some(room.try_get("name")?) } else { None };
+    let returned = match kind {
+        "direct" => match bring_back(connection, row, &message.by.id, at).await? {
+            Some(returned) => returned,
+            None => return Ok(Err(StoreError::Gone)),
+        },
+        _ => Vec::new(),
+    };
+    let read_before = room.try_get("read")?;
     let sender = format!("person {}", message.by.id);
     let new = NewRow {
         room: row,
@@ -149,19 +156,9 @@ async fn say(
         text: message.text.as_str(),
         sender: &sender,
         key: Some(message.key.as_str()),
+        pictures: &message.pictures,
         reply_to: message.reply_to,
         mentions: message.mentions,
-        pictures: message.pictures,
-    };
-    if !pictures::are_usable(connection, &new).await? {
-        return Ok(Err(StoreError::PictureGone));
-    }
-    let returned = match kind {
-        "direct" => match bring_back(connection, row, &new.by.id, at).await? {
-            Some(returned) => returned,
-            None => return Ok(Err(StoreError::Gone)),
-        },
-        _ => Vec::new(),
     };
     let posted = insert(connection, new, at).await?;
     Ok(posted.map(|posted| Said { posted, open_name, returned, read_before }))
@@ -216,6 +213,10 @@ pub(super) async fn insert(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(id) = inserted else { return known(connection, &new).await };
+    if !pictures::attach(connection, &new, id).await? {
+        sqlx::query("DELETE FROM messages WHERE id = ?1").bind(id).execute(connection).await?;
+        return Ok(Err(StoreError::PictureGone));
+    }
     sqlx::query("UPDATE rooms SET last_message_id = ?1, active_at = ?2 WHERE id = ?3")
         .bind(id)
         .bind(at)
@@ -232,7 +233,6 @@ pub(super) async fn insert(
     let about = About { room: new.room, message: id, by: &new.by.id };
     let mentions = &new.mentions;
     let has_more = mention(connection, about, new.text, mentions, is_for_all).await?;
-    pictures::attach(connection, id, &new.pictures).await?;
     if has_more || new.reply_to.is_some() || !new.pictures.is_empty() {
         let stored = message_by_id(connection, id, &new.by.id).await?;
         return Ok(Ok(Posted::New(stored.ok_or(sqlx::Error::RowNotFound)?)));
@@ -257,9 +257,10 @@ async fn known(
     let stored = message_by_id(connection, id, &new.by.id).await?;
     let stored = stored.ok_or(sqlx::Error::RowNotFound)?;
     // Perhaps it says something else meanwhile.
-    let pictures = stored.pictures.iter().map(|picture| &picture.id);
-    let is_alike = stored.text == new.text && pictures.eq(&new.pictures);
-    let is_same = stored.by.id == new.by.id && (stored.change > 0 || is_alike);
+    let is_text = stored.change > 0 || stored.text == new.text;
+    let has_pictures =
+        stored.is_deleted || stored.pictures.iter().map(|picture| &picture.id).eq(new.pictures);
+    let is_same = is_text && has_pictures && stored.by.id == new.by.id;
     Ok(if is_same { Ok(Posted::Known(stored)) } else { Err(StoreError::KeyReused) })
 }
 

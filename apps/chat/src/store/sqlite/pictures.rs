@@ -8,7 +8,6 @@ use sqlx::{Row as _, SqliteConnection};
 use super::messages::NewRow;
 use super::writer::Within;
 use super::{Sqlite, StoreError};
-use crate::messages::contract::Picture;
 use crate::pictures::store::{NewPicture, PictureFiles, PictureStore};
 
 /// Pictures that are forgotten in one step, while others wait.
@@ -79,69 +78,39 @@ impl PictureStore for Sqlite {
     }
 }
 
-/// The pictures of a message `m`, as [`listed`] reads them.
-macro_rules! pictures_of_message {
-    () => {
-        "(SELECT json_group_array(json_object('id', id, 'width', width, 'height', height, 'bytes', bytes,
-                                              'is_animated', json(iif(is_animated, 'true', 'false'))) ORDER BY place)
-          FROM pictures WHERE message = m.id) AS pictures"
-    };
-}
-pub(super) use pictures_of_message;
-
-/// What [`pictures_of_message`] selects.
-pub(super) fn listed(pictures: &str) -> Result<Vec<Picture>, sqlx::Error> {
-    // Nearly all messages have none.
-    if pictures == "[]" {
-        return Ok(Vec::new());
-    }
-    serde_json::from_str(pictures).map_err(|error| sqlx::Error::Decode(Box::new(error)))
-}
-
-/// Whether a message may have its pictures: each of them was sent to the room by whoever says it, and was not said yet.
-/// Of a message that is stored under its key it is seen later whether it has them.
-pub(super) async fn are_usable(
-    connection: &mut SqliteConnection,
-    message: &NewRow<'_>,
-) -> Result<bool, sqlx::Error> {
-    let ids = &message.pictures;
-    if ids.is_empty() {
-        return Ok(true);
-    }
-    let (count, is_known): (i64, bool) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM pictures WHERE id IN (SELECT value FROM json_each(?1))
-                 AND room = ?2 AND person = ?3 AND message IS NULL),
-                EXISTS (SELECT 1 FROM messages WHERE room_id = ?2 AND sender = ?4 AND key = ?5)",
-    )
-    .bind(serde_json::to_string(ids).unwrap_or_default())
-    .bind(message.room)
-    .bind(&message.by.id)
-    .bind(message.sender)
-    .bind(message.key)
-    .fetch_one(connection)
-    .await?;
-    // The same one twice is one too few.
-    Ok(is_known || usize::try_from(count) == Ok(ids.len()))
-}
-
-/// The message that was just written has these pictures, in this order.
+/// Gives a message that was just written its pictures, in their order. False, and nothing is done: one of them was not
+/// sent to the room by whoever says it, or was said before.
 pub(super) async fn attach(
     connection: &mut SqliteConnection,
+    new: &NewRow<'_>,
     message: i64,
-    ids: &[String],
-) -> Result<(), sqlx::Error> {
-    if ids.is_empty() {
-        return Ok(());
+) -> Result<bool, sqlx::Error> {
+    if new.pictures.is_empty() {
+        return Ok(true);
+    }
+    let ids = serde_json::to_string(new.pictures).unwrap_or_default();
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pictures WHERE id IN (SELECT value FROM json_each(?1))
+         AND room = ?2 AND person = ?3 AND message IS NULL",
+    )
+    .bind(&ids)
+    .bind(new.room)
+    .bind(&new.by.id)
+    .fetch_one(&mut *connection)
+    .await?;
+    // The same one twice is one too few.
+    if usize::try_from(count) != Ok(new.pictures.len()) {
+        return Ok(false);
     }
     sqlx::query(
         "UPDATE pictures SET message = ?2, place = one.key FROM json_each(?1) AS one
-         WHERE pictures.id = one.value AND message IS NULL",
+         WHERE pictures.id = one.value",
     )
-    .bind(serde_json::to_string(ids).unwrap_or_default())
+    .bind(ids)
     .bind(message)
     .execute(connection)
-    .await
-    .map(drop)
+    .await?;
+    Ok(true)
 }
 
 async fn add(within: Within<'_>, new: NewPicture) -> Result<Result<(), StoreError>, sqlx::Error> {

@@ -110,8 +110,11 @@ async fn send(chat: &Chat, person: &Person, room: &str, number: usize) -> (&'sta
     for (name, value) in hostile.headers {
         request = request.header(name, &value);
     }
-    let answer = request.send(chat.address).await;
+    let mut answer = request.send(chat.address).await;
     let what = format!("{number}: {}", hostile.what);
+    while answer.code() == "busy" {
+        answer = request.send(chat.address).await;
+    }
     if answer.status != 200 {
         let code = answer.code();
         let known = ["not_a_picture", "picture_too_large", "animation_too_long", "file_too_large"];
@@ -180,7 +183,8 @@ impl Memory {
             let (ends, workers) = (Arc::clone(&ends), Arc::clone(&workers));
             std::thread::spawn(move || {
                 while !ends.load(Ordering::Relaxed) {
-                    let now = children(program).into_iter().filter_map(|id| status(id, "VmHWM:"));
+                    // What they have of the program's file, the program has in memory, too.
+                    let now = children(program).into_iter().filter_map(|id| status(id, "RssAnon:"));
                     workers.fetch_max(now.sum(), Ordering::Relaxed);
                     std::thread::yield_now();
                     std::thread::park_timeout(Duration::from_millis(4));

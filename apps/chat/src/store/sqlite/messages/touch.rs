@@ -113,8 +113,8 @@ impl Here<'_> {
         .await?;
         self.run("DELETE FROM edits WHERE message = ?1").await?;
         self.run("DELETE FROM mentions WHERE message = ?1").await?;
-        self.run("DELETE FROM reactions WHERE message = ?1").await?;
         self.run("DELETE FROM pictures WHERE message = ?1").await?;
+        self.run("DELETE FROM reactions WHERE message = ?1").await?;
         let touched = self.edited().await?;
         sqlx::query(
             "UPDATE rooms SET last_message_id =

@@ -9,7 +9,9 @@ use image::{ExtendedColorType, ImageEncoder as _};
 use image_webp::{ColorType as WebpColor, WebPEncoder};
 
 /// What stands in files where nothing of it may come out again.
-pub(super) const EVIL: &[&str] = &["<script", "alert(", "evil", "GPS", "Exif", "PK\u{3}\u{4}"];
+/// Each is so long that it does not come about by chance.
+pub(super) const EVIL: &[&str] =
+    &["<script", "alert(", "evil-part", "GPS 47", "Exif\0\0", "\u{3}\u{4} evil"];
 const SCRIPT: &str = "<script>alert('evil')</script>";
 
 /// A file, and what its sender says of it.
@@ -516,8 +518,10 @@ fn with_exif(random: &mut Random) -> Vec<u8> {
         0 => {
             let file = jpeg(random);
             let exif = segment(0xE1, &[b"Exif\0\0".to_vec(), exif(orientation)].concat());
-            let xmp =
-                segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>GPS evil</x:xmpmeta>");
+            let xmp = segment(
+                0xE1,
+                b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>GPS 47 evil-part</x:xmpmeta>",
+            );
             [&file[..2], &exif, &xmp, &file[2..]].concat()
         }
         1 => {
@@ -553,18 +557,20 @@ fn many_parts(random: &mut Random) -> Vec<u8> {
     match random.below(3) {
         0 => {
             let file = png(random);
-            let part = chunk(b"teXt", b"evil");
+            let part = chunk(b"teXt", b"evil-part");
             [&file[..33], &part.repeat(count), &file[33..]].concat()
         }
         1 => {
             let file = jpeg(random);
-            let part =
-                segment([0xE1, 0xE2, 0xED, 0xFE][random.below(4)], b"ICC_PROFILE\0\x01\x02evil");
+            let part = segment(
+                [0xE1, 0xE2, 0xED, 0xFE][random.below(4)],
+                b"ICC_PROFILE\0\x01\x02evil-part",
+            );
             [&file[..2], &part.repeat(count), &file[2..]].concat()
         }
         _ => {
             let file = gif(random);
-            let part = b"\x21\xFE\x04evil\0".repeat(count);
+            let part = b"\x21\xFE\x09evil-part\0".repeat(count);
             let start = 13 + 3 * 256;
             [&file[..start], &part, &file[start..]].concat()
         }
