@@ -15,6 +15,7 @@ use crate::keeping::restore::RestoreArgs;
 use crate::keeping::retention::RetentionArgs;
 use crate::keys::KeyCommand;
 use crate::metrics::MetricsKey;
+use crate::pictures::worker::{self, ConvertArgs};
 use crate::tail::TailArgs;
 
 pub use limits::LimitArgs;
@@ -94,6 +95,9 @@ pub enum Command {
     /// it was, so that no event is missing or comes twice; news of it is on standard error. SIGINT and
     /// SIGTERM end it with status 0, as does whoever closes its standard output.
     Tail(TailArgs),
+    /// Convert a picture, as the server asks for it
+    #[command(name = worker::COMMAND, hide = true)]
+    ConvertPicture(ConvertArgs),
 }
 
 /// How to serve. Each option is a key of sockeye.toml in the data folder as well, without its dashes.

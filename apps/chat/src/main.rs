@@ -12,6 +12,7 @@ use sockeye_chat::cli::credentials::ExitStatus;
 use sockeye_chat::cli::file::{InForce, Parsed};
 use sockeye_chat::cli::{self, Command};
 use sockeye_chat::keeping::{backup, export, import, restore, retention};
+use sockeye_chat::pictures::worker;
 use sockeye_chat::tail::TailArgs;
 use sockeye_chat::{admin, emit, keys, lab, serve, signals, tail};
 #[cfg(not(target_env = "msvc"))]
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
             Command::Retention(args) => retention::run(&args),
             Command::Emit(args) => emit::run(&args),
             Command::Tail(args) => tail(&args),
+            Command::ConvertPicture(args) => {
+                worker::run(&args).map(|()| ExitStatus::Done).map_err(Into::into)
+            }
         },
     );
     match ended {

@@ -19,6 +19,7 @@ use crate::invitations::store::InvitationStore;
 use crate::keeping::store::KeepingStore;
 use crate::messages::store::MessageStore;
 use crate::notes::store::NotesStore;
+use crate::pictures::store::PictureStore;
 use crate::reading::store::ReadingStore;
 use crate::rooms::store::RoomStore;
 pub use sqlite::{FILE_NAME, Fault};
@@ -36,6 +37,7 @@ pub trait Store:
     + MessageStore
     + NotesStore
     + PasskeyStore
+    + PictureStore
     + ReadingStore
     + RoomStore
     + Debug
@@ -52,13 +54,6 @@ pub trait Store:
 
     /// How much waits to be stored.
     fn queued(&self) -> usize;
-
-    /// Whether so many bytes more may be written beside the database: more of the disk stays free than messages ask
-    /// for, so that uploads are refused long before they are.
-    ///
-    /// # Errors
-    /// [`Fault::Space`].
-    fn has_room_for_upload(&self, bytes: u64) -> Result<(), Fault>;
 
     /// Stores what is queued, then closes the database. What comes later is refused.
     async fn close(&self);
@@ -143,6 +138,9 @@ pub enum StoreError {
     /// The one who says it may say nothing for so long, in milliseconds.
     #[error("the person may say nothing for a while")]
     Muted(i64),
+    /// A picture that the message is to have is not there, is another person's or another room's, or was said.
+    #[error("a picture is not there")]
+    PictureGone,
     /// There is no such room any more.
     #[error("the room is gone")]
     Gone,

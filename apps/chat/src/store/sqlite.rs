@@ -24,6 +24,7 @@ mod lock;
 mod messages;
 mod notes;
 mod passkeys;
+mod pictures;
 pub(crate) mod porting;
 mod reading;
 mod room_names;
@@ -177,10 +178,6 @@ impl Store for Sqlite {
         self.commands.max_capacity() - self.commands.capacity()
     }
 
-    fn has_room_for_upload(&self, bytes: u64) -> Result<(), Fault> {
-        self.health.check_upload(self.database.space(), bytes)
-    }
-
     async fn close(&self) {
         self.database.reads().close().await;
         let (closed, wait) = oneshot::channel();
@@ -231,10 +228,10 @@ fn migrator() -> Migrator {
         ("people", include_str!("../../migrations/0004_people.sql")),
         ("mutes", include_str!("../../migrations/0005_mutes.sql")),
         ("messages and reading", include_str!("../../migrations/0006_messages_and_reading.sql")),
+        ("pictures", include_str!("../../migrations/0007_pictures.sql")),
+        ("keeping", include_str!("../../migrations/0008_keeping.sql")),
     ];
-    // 0007 is that of pictures.
-    let keeping = (8, ("keeping", include_str!("../../migrations/0008_keeping.sql")));
-    let migrations = (1..).zip(migrations).chain([keeping]).map(|(version, (name, sql))| {
+    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())

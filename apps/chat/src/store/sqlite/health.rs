@@ -80,11 +80,10 @@ impl Fault {
 /// How much of the file system has to stay free, unless it is told: the smaller one of the two.
 const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 const FREE_FRACTION_MIN: u64 = 20;
-
-/// How much has to stay free behind an upload: the smaller one of the two, and as many times what messages ask for.
-const UPLOAD_BYTES_MIN: u64 = 512 * 1024 * 1024;
-const UPLOAD_FRACTION_MIN: u64 = 5;
-const UPLOAD_RESERVE: u64 = 4;
+/// How many times that has to be free for pictures, and unless it is told how much at least: the smaller one of the two.
+const PICTURES_TIMES: u64 = 4;
+const PICTURES_BYTES_MIN: u64 = 512 * 1024 * 1024;
+const PICTURES_FRACTION_MIN: u64 = 5;
 
 /// Longer than a write takes that waits for another program wherever it can.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
@@ -187,14 +186,14 @@ impl Health {
         self.free_bytes_min.unwrap_or_else(|| space.map_or(FREE_BYTES_MIN, part))
     }
 
-    /// Whether so many bytes more leave enough of the file system free for messages to go on.
-    pub(super) fn check_upload(&self, space: Option<Space>, bytes: u64) -> Result<(), Fault> {
-        let Some(Space { free_bytes, total_bytes }) = space else {
-            return Ok(());
+    /// Whether so much is free that there is room for pictures: while there is not, messages go on.
+    pub(super) fn check_space_for_pictures(&self, space: Option<Space>) -> Result<(), Fault> {
+        let Some(Space { free_bytes, total_bytes }) = space else { return Ok(()) };
+        let of_messages = self.free_bytes_min(space) * PICTURES_TIMES;
+        let min_bytes = match self.free_bytes_min {
+            Some(_) => of_messages,
+            None => of_messages.max(PICTURES_BYTES_MIN.min(total_bytes / PICTURES_FRACTION_MIN)),
         };
-        let reserve = UPLOAD_BYTES_MIN.min(total_bytes / UPLOAD_FRACTION_MIN);
-        let reserve = reserve.max(self.free_bytes_min(space).saturating_mul(UPLOAD_RESERVE));
-        let min_bytes = reserve.saturating_add(bytes);
         if free_bytes >= min_bytes { Ok(()) } else { Err(Fault::Space { free_bytes, min_bytes }) }
     }
 
@@ -223,28 +222,15 @@ mod tests {
         assert!(check(Some(0), 0, large));
         assert!(check(Some(7), 7, 8) && !check(Some(7), 6, 8));
         assert!(Health::new(None).check_space(None).is_ok());
-    }
-
-    #[test]
-    fn uploads_are_refused_before_messages() {
-        let check = |min, free_bytes, total_bytes, bytes| {
+        let for_pictures = |min, free_bytes, total_bytes| {
             let space = Some(Space { free_bytes, total_bytes });
-            Health::new(min).check_upload(space, bytes).is_ok()
+            Health::new(min).check_space_for_pictures(space).is_ok()
         };
-        let large = 1 << 40;
-        for bytes in [0, 1, 1_000_000] {
-            let edge = UPLOAD_BYTES_MIN + bytes;
-            assert!(check(None, edge, large, bytes) && !check(None, edge - 1, large, bytes));
-        }
-        // A twentieth of a small one for messages, a fifth for uploads.
-        assert!(check(None, 200, 1_000, 0) && !check(None, 199, 1_000, 0));
-        // Told for messages: four times that.
-        let told = UPLOAD_BYTES_MIN;
-        assert!(
-            check(Some(told), 4 * told, large, 0) && !check(Some(told), 4 * told - 1, large, 0)
-        );
-        assert!(!check(Some(u64::MAX), u64::MAX - 1, large, 0));
-        assert!(Health::new(None).check_upload(None, u64::MAX).is_ok());
+        let least = PICTURES_BYTES_MIN;
+        assert!(for_pictures(None, least, large) && !for_pictures(None, least - 1, large));
+        assert!(for_pictures(None, 200, 1_000) && !for_pictures(None, 199, 1_000), "a small one");
+        assert!(for_pictures(Some(7), 28, large) && !for_pictures(Some(7), 27, large));
+        assert!(for_pictures(Some(0), 0, large));
     }
 
     #[tokio::test(start_paused = true)]

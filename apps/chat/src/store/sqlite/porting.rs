@@ -25,7 +25,6 @@ type Tell<'a> = dyn FnMut(Line) -> anyhow::Result<()> + 'a;
 #[derive(Debug)]
 pub(crate) struct Exporter {
     connection: SqliteConnection,
-    has_pictures: bool,
     /// Names the server.
     pub(crate) source: String,
 }
@@ -37,8 +36,7 @@ impl Exporter {
         let source = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'server_id'")
             .fetch_one(&mut connection)
             .await?;
-        let has_pictures = has_pictures(&mut connection).await?;
-        Ok(Exporter { connection, has_pictures, source })
+        Ok(Exporter { connection, source })
     }
 
     /// Tells of everything, or of one room and those who have to do with it; whether there is such a room.
@@ -144,9 +142,6 @@ impl Exporter {
     }
 
     async fn pictures(&mut self, message: i64) -> Result<Vec<PicturePart>, sqlx::Error> {
-        if !self.has_pictures {
-            return Ok(Vec::new());
-        }
         let rows = sqlx::query("SELECT * FROM pictures WHERE message = ?1 ORDER BY place")
             .bind(message)
             .fetch_all(&mut self.connection)
@@ -205,12 +200,6 @@ fn json<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Vec<T>, sq
     serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-async fn has_pictures(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'pictures')")
-        .fetch_one(connection)
-        .await
-}
-
 /// What a line came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
@@ -228,7 +217,6 @@ pub(crate) struct Importer {
     sender: String,
     /// Whether the lines are from this server itself.
     is_own: bool,
-    has_pictures: bool,
     people: HashMap<String, String>,
     /// By ids of the source: the row, and whether the room was there before.
     rooms: HashMap<String, ImportedRoom>,
@@ -262,7 +250,6 @@ impl Importer {
         Ok(Importer {
             sender: format!("import {source}"),
             is_own: own.as_deref() == Some(source),
-            has_pictures: has_pictures(&mut connection).await?,
             connection,
             people: HashMap::new(),
             rooms: HashMap::new(),
@@ -447,7 +434,7 @@ impl Importer {
         message: i64,
     ) -> Result<(), sqlx::Error> {
         let by = line.person.as_ref().and_then(|person| self.people.get(person));
-        let Some(by) = by.filter(|_| self.has_pictures) else { return Ok(()) };
+        let Some(by) = by else { return Ok(()) };
         for (place, picture) in (0_i64..).zip(&line.pictures) {
             sqlx::query(
                 "INSERT INTO pictures (id, room, person, message, place, file, thumbnail, width, height, bytes,

@@ -6,14 +6,6 @@ use super::*;
 use crate::keeping::lines::{Line, MemberLine, MessageLine};
 use crate::store::sqlite::porting::{Came, Exporter, Importer};
 
-/// As the migration of pictures has it, while that is not here.
-const PICTURES: &str = "CREATE TABLE IF NOT EXISTS pictures (
-    id TEXT PRIMARY KEY, room INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
-    person TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
-    message INTEGER REFERENCES messages (id) ON DELETE CASCADE, place INTEGER NOT NULL DEFAULT 0,
-    file TEXT NOT NULL, thumbnail TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, is_animated INTEGER NOT NULL, created_at INTEGER NOT NULL) STRICT;";
-
 async fn run(folder: &Path, sql: &'static str) {
     crate::store::sqlite::by_hand::run(folder, sql).await;
 }
@@ -22,7 +14,6 @@ async fn run(folder: &Path, sql: &'static str) {
 async fn full() -> TempDir {
     let folder = TempDir::new().unwrap();
     open(folder.path()).await.unwrap().close().await;
-    run(folder.path(), PICTURES).await;
     run(
         folder.path(),
         "INSERT INTO people (id, role, name, skeleton, colour, picture, password, created_at, closed_at) VALUES
@@ -130,7 +121,6 @@ async fn everything_comes_back_once_and_without_secrets() {
     }
     let to = TempDir::new().unwrap();
     open(to.path()).await.unwrap().close().await;
-    run(to.path(), PICTURES).await;
     assert_eq!(import(to.path(), &source, &told, false).await, told.len() - 1);
     let (nothing, own) = lines(to.path(), None).await;
     assert_eq!(nothing.len(), 1, "a dry run keeps nothing: {nothing:?}");
