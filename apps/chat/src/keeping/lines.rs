@@ -252,3 +252,60 @@ impl End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const GUIDE: &str = include_str!("../../../../docs/guide/chat-keeping.md");
+
+    /// A line of each kind with everything in it.
+    const LINES: [&str; 7] = [
+        r#"{"type":"sockeye","format":1,"source":"s","program":"p","made_at":1}"#,
+        r#"{"type":"person","id":"p","name":"A","role":"member","colour":1,"picture":"x","created_at":1,"closed_at":2}"#,
+        r#"{"type":"room","id":"r","title":"t","description":"","kind":"open","owner":"p","capacity":2,"keep_days":3,
+            "is_passing":true,"with":["p"],"created_at":1}"#,
+        r#"{"type":"file","name":"n","data":"eA=="}"#,
+        r#"{"type":"message","id":2,"room":"r","person":"p","name":"A","at":1,"text":"x","reply_to":1,"edited_at":2,
+            "deleted_at":3,"edits":[{"text":"y","until":2}],"reactions":[{"emoji":"x","person":"p","at":3}],
+            "mentions":[{"person":"p","name":"A"}],"pictures":[{"id":"i","file":"f","thumbnail":"t","width":1,
+            "height":1,"bytes":1,"is_animated":false,"created_at":1}]}"#,
+        r#"{"type":"member","room":"r","person":"p","role":"member","joined_at":1,"read":2,"is_pinned":true,
+            "is_silenced":true}"#,
+        r#"{"type":"end","people":1,"rooms":1,"messages":1,"members":1,"files":1}"#,
+    ];
+
+    fn assert_told(value: &Value) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    assert!(
+                        GUIDE.contains(&format!("`{name}`")),
+                        "the guide does not tell of {name}"
+                    );
+                    assert_told(value);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(assert_told),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_guide_has_every_field() {
+        for line in LINES {
+            let parsed: Line = serde_json::from_str(line).unwrap();
+            let written = serde_json::to_value(&parsed).unwrap();
+            assert_eq!(
+                written,
+                serde_json::from_str::<Value>(line).unwrap(),
+                "nothing is left out"
+            );
+            assert_told(&written);
+            let kind = written["type"].as_str().unwrap();
+            assert!(GUIDE.contains(&format!("| `{kind}` | |\n|---|---|\n")), "{kind}");
+        }
+    }
+}
