@@ -1,3 +1,4 @@
+import { actions } from "./gallery/actions.ts";
 import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
@@ -14,7 +15,7 @@ const message = (text: string, more: Partial<Message> = {}): Message => ({
   kind: "message", key: "1", id: 1, person: "p", name: "나", text, at: 0, isOwn: false, state: "stored", ...more,
 });
 const bubble = (message: Message, more = {}): string => {
-  const props = { message, isFirst: true, isLast: true, isOver: false, onretry() {}, ondiscard() {}, ...more };
+  const props = { message, isFirst: true, isLast: true, isOver: false, actions, ...more };
   return render(Bubble, { props }).body.replace(/<!--.*?-->/g, "");
 };
 
