@@ -25,19 +25,43 @@ export interface Message {
   state: "stored" | "waiting" | "sent" | "failed";
   /** Why it has failed. */
   problem?: Problem;
-  /** The message that it answers, as far as it is shown there; without a person it is not kept any more. */
+  /** The beginning of the message that it answers. */
   reply?: { id: number; person: string; name: string; text: string; pictures: number; isDeleted: boolean };
-  /** Whom it mentions, as they were called then. */
+  /** Whom it mentions, as they were called then, and whether that is everybody. */
   mentions?: readonly { id: string; name: string }[];
-  /** Whether it mentions everybody. */
   isForAll?: boolean;
-  /** Whether it mentions whoever reads, alone or with everybody. */
+  /** Whether it mentions whoever reads it. */
   mentionsMe?: boolean;
   reactions?: readonly { emoji: string; count: number; isMine: boolean }[];
-  pictures?: readonly { id: string; width: number; height: number; isAnimated: boolean; src: string; thumbnail: string }[];
+  pictures?: readonly Picture[];
   /** When it was last edited, milliseconds since 1970. */
   editedAt?: number;
   isDeleted?: boolean;
+}
+
+/** A picture of a message. */
+export interface Picture {
+  id: string;
+  /** Pixels. */
+  width: number;
+  height: number;
+  isAnimated: boolean;
+  /** The addresses of the whole one, and of a smaller one that does not move. */
+  src: string;
+  thumbnail: string;
+  /** How far it is on its way to the server. */
+  upload?: PictureUpload;
+}
+
+/** A picture on its way. */
+export interface PictureUpload {
+  /** From 0 to 1. */
+  readonly progress: number;
+  readonly state: "waiting" | "sending" | "done" | "failed";
+  /** Why it has failed. */
+  readonly problem?: Problem;
+  retry(): void;
+  cancel(): void;
 }
 
 /** Whether messages that are not here are on their way, or could not be had. */

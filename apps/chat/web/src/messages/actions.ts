@@ -8,27 +8,28 @@ export interface Allowed {
   react: boolean;
 }
 
-/** What is done with messages, by their ids or, where they are not stored, by the keys of their rows. */
+/** What is done with messages: their bubbles call it, the conversation does it. `key` is that of the row, `id` the server's. */
 export interface MessageActions {
-  /** Sends one that was refused again. */
+  /** The id of whoever reads: mentions of them stand out. */
+  self: string;
+  may(message: Message): Allowed;
+  /** Sends what has failed again, or gives it up. */
   retry(key: string): void;
-  /** Gives up one that was refused. */
   discard(key: string): void;
   reply(id: number): void;
   edit(id: number): void;
+  /** Deletes it, once that is confirmed. */
   remove(id: number): void;
   react(id: number, emoji: string, isOn: boolean): void;
-  /** Shows who has reacted so. */
+  /** Who has reacted so, who has read it, and what it said before. */
   reactors(id: number, emoji: string): void;
-  /** Shows who has read it, and who has not. */
   readers(id: number): void;
-  /** Shows what it said before. */
   edits(id: number): void;
+  /** From this message on nothing has been read. */
   markUnread(id: number): void;
   copyLink(id: number): void;
-  /** Goes to a message that another one answers. */
+  /** The quote of this message was pressed. */
   jump(id: number): void;
-  /** Shows a picture of it in full. */
+  /** One of its pictures was pressed, counted from 0. */
   picture(id: number, index: number): void;
-  may(message: Message): Allowed;
 }

@@ -4,6 +4,7 @@ const nothing = () => {};
 
 /** What does nothing with messages. */
 export const actions: MessageActions = {
+  self: "me",
   retry: nothing,
   discard: nothing,
   reply: nothing,
