@@ -45,7 +45,7 @@ export class Visit {
 
   /** Shows what an address leads to. */
   follow(route: Route): void {
-    if (route.page === "room" && !route.isTooLong) this.conversations.show(route.key);
+    if (route.page === "room" && !route.isTooLong) this.conversations.show(route.key, route.message);
     else this.conversations.hide();
   }
 

@@ -52,7 +52,7 @@ beforeEach(() => {
     removeItem: (name: string) => void delete kept[name],
   };
   vi.stubGlobal("localStorage", new Proxy(kept, { get: (_, name) => storage[name as never] ?? kept[name as never] }));
-  vi.stubGlobal("document", { hidden: false });
+  vi.stubGlobal("document", { hasFocus: () => true, hidden: false });
   vi.stubGlobal("requestAnimationFrame", (draw: () => void) => queueMicrotask(draw));
   vi.stubGlobal("addEventListener", () => {});
   vi.stubGlobal("location", {

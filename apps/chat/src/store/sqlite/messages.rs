@@ -157,7 +157,21 @@ pub(super) async fn insert(
             .bind(new.room)
             .execute(connection)
             .await?;
-        let message = Message { id, room: new.room_id, by: new.by, text: new.text.to_owned(), at, reply: None, mentions: Vec::new(), is_for_all: false, pictures: Vec::new(), reactions: Vec::new(), edited_at: None, is_deleted: false, change: 0 };
+        let message = Message {
+            id,
+            room: new.room_id,
+            by: new.by,
+            text: new.text.to_owned(),
+            at,
+            reply: None,
+            mentions: Vec::new(),
+            is_for_all: false,
+            pictures: Vec::new(),
+            reactions: Vec::new(),
+            edited_at: None,
+            is_deleted: false,
+            change: 0,
+        };
         return Ok(Ok(Posted::New(message)));
     }
     let row = sqlx::query(
@@ -179,7 +193,14 @@ pub(super) async fn insert(
 /// A row of `id, public_id, person, name, colour, picture, msg, at`.
 pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
     Ok(Message {
-        reply: None, mentions: Vec::new(), is_for_all: false, pictures: Vec::new(), reactions: Vec::new(), edited_at: None, is_deleted: false, change: 0,
+        reply: None,
+        mentions: Vec::new(),
+        is_for_all: false,
+        pictures: Vec::new(),
+        reactions: Vec::new(),
+        edited_at: None,
+        is_deleted: false,
+        change: 0,
         id: row.try_get("id")?,
         room: row.try_get("public_id")?,
         by: Author {

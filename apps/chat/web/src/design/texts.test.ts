@@ -1,3 +1,4 @@
+import { actions } from "./gallery/actions.ts";
 import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
@@ -7,7 +8,6 @@ import { isEmojiOnly } from "./emoji.ts";
 import { hueOf, initialOf } from "./faces.ts";
 import Header from "./Header.svelte";
 import { languageOfText } from "./languages.ts";
-import { noActions } from "./gallery/actions.ts";
 import type { Message } from "./rows.ts";
 import { english, korean } from "./words.ts";
 
@@ -15,7 +15,7 @@ const message = (text: string, more: Partial<Message> = {}): Message => ({
   kind: "message", key: "1", id: 1, person: "p", name: "나", text, at: 0, isOwn: false, state: "stored", ...more,
 });
 const bubble = (message: Message, more = {}): string => {
-  const props = { message, isFirst: true, isLast: true, isOver: false, actions: noActions, ...more };
+  const props = { message, isFirst: true, isLast: true, isOver: false, actions, ...more };
   return render(Bubble, { props }).body.replace(/<!--.*?-->/g, "");
 };
 

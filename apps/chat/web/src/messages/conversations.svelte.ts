@@ -6,7 +6,7 @@ import { isRefused } from "../refusal.ts";
 import { lasting, type TextStorage } from "../storage.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { type ClearableStore, storeFor } from "./store.ts";
-import type { Reader, Written } from "./timeline.ts";
+import type { Reader, Written } from "./row.ts";
 import { Unsent } from "./unsent.ts";
 
 /** How many conversations are kept, so that going back to them takes no time. */
@@ -33,7 +33,7 @@ export class Conversations {
     private readonly reader: () => Reader,
     storage: TextStorage = lasting,
   ) {
-    const { chat } = connection;
+    const { chat, rooms } = connection;
     this.unsent = new Unsent(storage, reader().id);
     // Before the outbox listens, so that rooms are entered first, and then what waits in there is sent.
     chat.on("connect", () => {
@@ -41,6 +41,11 @@ export class Conversations {
     });
     chat.on("disconnect", () => this.kept.forEach((conversation) => conversation.lost()));
     chat.on("message", (message) => this.kept.get(message.room)?.receive(message));
+    chat.on("edited", (edited) => this.kept.get(edited.room)?.edited(edited));
+    chat.on("reacted", (reacted) => this.kept.get(reacted.room)?.reacted(reacted));
+    chat.on("pruned", (pruned) => this.kept.get(pruned.room)?.pruned(pruned));
+    chat.on("reading", (moved) => this.kept.get(moved.room)?.readOn(moved));
+    rooms.on("counts", (counts) => this.kept.get(counts.room)?.counted(counts));
     chat.on("room", (room) => this.changed(room));
     chat.on("removed", ({ room, reason }) => this.kept.get(room)?.removed(reason));
     chat.on("presence", (change) => {
@@ -58,12 +63,18 @@ export class Conversations {
     for (const room of this.unsent.rooms) this.of(room).restore(this.unsent.load(room), false);
   }
 
-  /** Shows the conversation of a room, by its id or title, and enters it unless that is done. */
-  show(key: string): Conversation {
+  /**
+   * Shows the conversation of a room, by its id or title, and enters it unless that is done: at a message, or at
+   * the first unread one. Where it is shown already, goes to the message, or back to where one came from.
+   */
+  show(key: string, message?: number): Conversation {
     const conversation = this.of(this.aliases.get(key) ?? key);
     this.touch(conversation);
+    const isShown = this.current === conversation && conversation.phase === "open";
     this.current = conversation;
-    conversation.seen();
+    if (!isShown) conversation.shown(message);
+    else if (message === undefined) conversation.back();
+    else conversation.follow(message);
     if (conversation.phase === "opening" || conversation.phase === "closed") void this.enter(conversation);
     this.trim();
     return conversation;
@@ -132,7 +143,7 @@ export class Conversations {
       post: (room, written) => this.post(room, written),
       unsent: this.unsent,
       blocked: () => this.blocked,
-      isUnseen: (one) => document.hidden || one !== this.current,
+      isLooking: (one) => one === this.current && !document.hidden && document.hasFocus(),
     });
     this.kept.set(key, conversation);
     return conversation;
@@ -153,9 +164,10 @@ export class Conversations {
     this.aliases.set(conversation.key, id);
     const known = this.kept.get(id);
     if (known) {
-      known.opened(opened);
       conversation.end();
       if (this.current === conversation) this.current = known;
+      known.wanted = conversation.wanted;
+      known.opened(opened);
     } else {
       this.kept.set(id, conversation);
     }
@@ -175,8 +187,9 @@ export class Conversations {
     }
   }
 
-  private post(room: string, { key, text }: Written): void {
-    this.box.emit("say", { room, text, key }).catch((error: Error) => {
+  private post(room: string, written: Written): void {
+    const { key } = written;
+    this.box.emit("say", sayOf(room, written)).catch((error: Error) => {
       // Of what was in it and is given up `onLost` tells.
       const code = reasonOf(error);
       if (code === "outbox_full") this.kept.get(room)?.refused(key, { code });
@@ -192,10 +205,30 @@ export class Conversations {
   /** Takes up what an earlier page has left in the outbox: its rooms are entered, so that it goes out. */
   private restore(events: readonly StoredEvent[]): void {
     for (const { args: [, said], time } of events) {
-      const { room, key, text } = said as Say;
-      this.of(room).restore([{ key, text, at: time }], true);
+      const say = said as Say;
+      this.of(say.room).restore([writtenOf(say, time)], true);
     }
   }
+}
+
+/** What the server is told of a message. */
+function sayOf(room: string, { key, text, reply, mentions, pictures }: Written): Say {
+  const say: Say = { room, text, key };
+  if (reply) say.reply_to = reply.id;
+  if (mentions?.length) say.mentions = mentions.map(({ id }) => id);
+  if (pictures?.length) say.pictures = pictures.map(({ id }) => id);
+  return say;
+}
+
+/** What is known of a message by what the server is told: enough to show it where nothing else was kept. */
+function writtenOf({ key, text, reply_to: id, pictures }: Say, at: number): Written {
+  return {
+    key,
+    text,
+    at,
+    ...(id !== undefined && { reply: { id, person: "", name: "", text: "" } }),
+    ...(pictures && { pictures: pictures.map((picture) => ({ id: picture, width: 1, height: 1, bytes: 0 })) }),
+  };
 }
 
 /** Whether a conversation is to be entered again when the connection is back. */

@@ -5,7 +5,7 @@ import type { Row } from "../design/rows.ts";
 import { fakeConnection, messageIn, openedRoom, refused, roomOf, settled } from "../fake-connection.ts";
 import type { TextStorage } from "../storage.ts";
 import { Conversations, CONVERSATIONS_KEPT_MAX } from "./conversations.svelte.ts";
-import { PENDING_MAX } from "./timeline.ts";
+import { PENDING_MAX } from "./pending.ts";
 
 vi.mock("sockeye-client/outbox", async (original) => ({
   ...(await original<typeof import("sockeye-client/outbox")>()),
@@ -20,7 +20,7 @@ let conversations: Conversations;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal("document", { hidden: false });
+  vi.stubGlobal("document", { hidden: false, hasFocus: () => true });
   // A picture is drawn as soon as something has happened.
   vi.stubGlobal("requestAnimationFrame", (draw: () => void) => queueMicrotask(draw));
   kept = new Map();
@@ -45,7 +45,7 @@ function begin() {
 }
 
 const brief = (row: Row) =>
-  row.kind === "gap" ? "…" : row.kind === "fold" ? row.text : row.state === "stored" ? row.text : `${row.state}: ${row.text}`;
+  row.kind === "gap" ? "…" : row.kind === "unread" ? "new:" : row.kind === "fold" ? row.text : row.state === "stored" ? row.text : `${row.state}: ${row.text}`;
 const shown = () => conversations.current!.rows.map(brief);
 
 /** The server has let the page into a room. */
@@ -162,7 +162,7 @@ test("all rooms are entered again after a lost connection, and what was missed i
   fake.chat.drop("ping timeout");
   await fake.chat.accept();
   expect(fake.chat.asked("open").map(({ room }) => room)).toEqual(["a", "b"]);
-  await fake.chat.answer("open", openedRoom("a", [messageIn("a", 8)]));
+  await fake.chat.answer("open", openedRoom("a", [messageIn("a", 8)], { has_before: true }));
   conversations.show("a");
   expect(shown()).toEqual(["m1", "…", "m8"]);
 });
@@ -336,17 +336,6 @@ test("an answer of an earlier attempt to enter is not heeded", async () => {
   expect(conversations.current!.phase).toBe("opening");
   await fake.chat.answer("open", openedRoom("r"));
   expect(conversations.current!.phase).toBe("open");
-});
-
-test("what comes while nobody looks is counted until somebody does", async () => {
-  await fake.chat.accept();
-  await enter("r");
-  vi.stubGlobal("document", { hidden: true });
-  fake.chat.tell("message", messageIn("r", 1));
-  fake.chat.tell("message", messageIn("r", 2, "mine", "me"));
-  expect(conversations.current!.unseen).toBe(1);
-  conversations.current!.seen();
-  expect(conversations.current!.unseen).toBe(0);
 });
 
 test("however much comes at once, it is shown once", async () => {

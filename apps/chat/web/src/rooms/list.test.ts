@@ -18,7 +18,7 @@ const room = (id: string, active_at: number) => roomOf(id, { active_at });
 
 async function load(rooms = [room("a", 1), room("b", 2)], next: string | null = null) {
   await fake.rooms.accept();
-  await fake.rooms.answer("list", { rooms, memberships: [], next });
+  await fake.rooms.answer("list", { rooms, memberships: [], counts: [], next });
 }
 
 test("pinned rooms come first, then those with the newest message", async () => {
@@ -46,7 +46,7 @@ test("more rooms come on asking, and those further down do not stand in between 
   const more = list.more();
   void list.more();
   expect(fake.rooms.asked("list"), "once").toEqual([{ limit: 50, after: "next" }]);
-  await fake.rooms.answer("list", { rooms: [room("c", 8), room("old", 1)], memberships: [], next: null });
+  await fake.rooms.answer("list", { rooms: [room("c", 8), room("old", 1)], memberships: [], counts: [], next: null });
   await more;
   expect(shown()).toEqual(["a", "b", "c", "old"]);
   expect(list.hasMore).toBe(false);
@@ -60,14 +60,14 @@ test("a search shows what was found, and its end all rooms again", async () => {
   list.find("xy");
   vi.advanceTimersByTime(150);
   expect(fake.rooms.asked("list"), "one for both letters").toEqual([{ limit: 50, search: "xy" }]);
-  await fake.rooms.answer("list", { rooms: [room("xyz", 5)], memberships: [], next: null });
+  await fake.rooms.answer("list", { rooms: [room("xyz", 5)], memberships: [], counts: [], next: null });
   expect(shown()).toEqual(["xyz"]);
   fake.rooms.tell("rooms", { changed: [room("other", 9), { ...room("xyz", 5), people: 7 }], removed: [] });
   expect(shown(), "what was not found stays out").toEqual(["xyz"]);
   expect(list.rooms[0]!.people).toBe(7);
   list.find("");
   vi.advanceTimersByTime(150);
-  await fake.rooms.answer("list", { rooms: [room("a", 1)], memberships: [], next: null });
+  await fake.rooms.answer("list", { rooms: [room("a", 1)], memberships: [], counts: [], next: null });
   expect(shown()).toEqual(["a"]);
 });
 
@@ -78,8 +78,8 @@ test("an answer that comes too late is not shown", async () => {
   const late = fake.rooms.sent.shift()!;
   list.find("y");
   vi.advanceTimersByTime(150);
-  await fake.rooms.answer("list", { rooms: [room("y", 5)], memberships: [], next: null });
-  late.answer({ rooms: [room("x", 5)], memberships: [], next: null });
+  await fake.rooms.answer("list", { rooms: [room("y", 5)], memberships: [], counts: [], next: null });
+  late.answer({ rooms: [room("x", 5)], memberships: [], counts: [], next: null });
   await settled();
   expect(shown()).toEqual(["y"]);
 });
@@ -98,7 +98,7 @@ test("a refusal is told, and gone with the next answer", async () => {
   expect(list.problem?.code).toBe("storage");
   expect(list.isLoaded).toBe(false);
   void list.load();
-  await fake.rooms.answer("list", { rooms: [], memberships: [], next: null });
+  await fake.rooms.answer("list", { rooms: [], memberships: [], counts: [], next: null });
   expect(list.problem).toBeUndefined();
   expect(list.isLoaded).toBe(true);
 });
