@@ -62,6 +62,9 @@ export const english = {
   error_invitations_full: "There are too many invitations. Revoke some first.",
   error_message_character: "The message has a character that is not allowed.",
   error_picture_too_long: "Please enter a single emoji.",
+  error_not_a_picture: "Only JPEG, PNG, GIF and WebP pictures can be sent.",
+  error_picture_too_big: "The picture is too big.",
+  error_too_many_pictures: "So many pictures do not go into one message.",
 };
 
 /** The same in Korean. */
@@ -128,4 +131,7 @@ export const korean: Record<keyof typeof english, string> = {
   error_invitations_full: "초대가 너무 많습니다. 먼저 쓰지 않는 초대를 거두세요.",
   error_message_character: "메시지에 쓸 수 없는 문자가 있습니다.",
   error_picture_too_long: "이모지를 하나만 입력하세요.",
+  error_not_a_picture: "JPEG, PNG, GIF, WebP 사진만 보낼 수 있습니다.",
+  error_picture_too_big: "사진이 너무 큽니다.",
+  error_too_many_pictures: "메시지 하나에 넣을 수 있는 사진 수를 넘었습니다.",
 };

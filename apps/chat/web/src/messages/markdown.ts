@@ -28,7 +28,9 @@ export type Block =
 export type Inline =
   | { kind: "text"; text: string }
   | { kind: "code"; text: string }
-  | { kind: "strong" | "em" | "struck"; inlines: Inline[] }
+  | { kind: "strong"; inlines: Inline[] }
+  | { kind: "em"; inlines: Inline[] }
+  | { kind: "struck"; inlines: Inline[] }
   /** `isBare`: the address itself is what is shown. */
   | { kind: "link"; href: string; isBare: boolean; inlines: Inline[] }
   | { kind: "mention"; id: string | undefined; text: string };
@@ -335,7 +337,8 @@ class Line {
   private close(mark: string, length: number): number {
     let left = length;
     while (left > 0 && this.open[mark]! > 0) {
-      const index = this.openers.findLastIndex((opener) => opener.mark === mark);
+      let index = this.openers.length - 1;
+      while (this.openers[index]!.mark !== mark) index--;
       const opener = this.openers[index]!;
       // Of three, two are one thing and one is another.
       const count = mark === "*" ? Math.min(opener.count, left, opener.count === 3 && left === 3 ? 1 : 2) : left;

@@ -30,7 +30,7 @@ export class Upload implements PictureUpload {
   aborting = new AbortController();
 
   constructor(
-    private readonly uploads: Uploads,
+    private readonly uploads: { retry(upload: Upload): void; cancel(upload: Upload): void },
     readonly room: string,
     readonly file: File,
   ) {
