@@ -241,11 +241,11 @@ export class Conversation {
    * Shows a message and sends it as soon as it can. False when too many are waiting already, or nothing
    * can be said here.
    */
-  say(text: string, more: With = {}): boolean {
+  say(text: string, more: With = {}, key = newKey()): boolean {
     // After a reload without a connection it waits, like what was said before.
     const isKnown = this.phase === "open" || (this.phase === "opening" && isRoomId(this.key));
     if (!isKnown) return false;
-    if (!this.timeline.write({ key: newKey(), text, at: Date.now(), ...more })) return false;
+    if (!this.timeline.write({ key, text, at: Date.now(), ...more })) return false;
     this.typedAt = 0;
     this.postAll();
     this.showNow();

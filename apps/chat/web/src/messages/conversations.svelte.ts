@@ -8,6 +8,7 @@ import { Conversation } from "./conversation.svelte.ts";
 import { type ClearableStore, storeFor } from "./store.ts";
 import type { Reader, Written } from "./row.ts";
 import { Unsent } from "./unsent.ts";
+import { Uploads } from "./uploads.svelte.ts";
 
 /** How many conversations are kept, so that going back to them takes no time. */
 export const CONVERSATIONS_KEPT_MAX = 10;
@@ -23,6 +24,13 @@ export class Conversations {
   private readonly kept = new Map<string, Conversation>();
   /** The ids that titles in addresses have led to. */
   private readonly aliases = new Map<string, string>();
+  /** The pictures that are on their way, and the messages that wait for theirs. */
+  readonly uploads = new Uploads<Written>({
+    deliver: ({ room, what: { text, key, ...more } }, pictures) => {
+      this.of(room).say(text, { reply: more.reply, mentions: more.mentions, pictures: [...pictures] }, key);
+    },
+  });
+
   private readonly unsent: Unsent;
   private readonly box: Outbox<ChatEvents>;
   private readonly store: ClearableStore;
@@ -118,7 +126,7 @@ export class Conversations {
 
   /** How many messages are not sent, in all rooms. */
   get unconfirmed(): number {
-    return this.unsent.count;
+    return this.unsent.count + [...this.kept.keys()].reduce((sum, room) => sum + this.uploads.held(room).length, 0);
   }
 
   /** Forgets what is not sent; it will not be. */
@@ -128,6 +136,7 @@ export class Conversations {
 
   /** Ends it all, when one is logged out. What is not sent is sent when one is back. */
   close(): void {
+    this.uploads.end();
     this.box.close();
     this.kept.forEach((conversation) => conversation.end());
   }
@@ -177,7 +186,7 @@ export class Conversations {
   private trim(): void {
     for (const [key, conversation] of this.kept) {
       if (this.kept.size <= CONVERSATIONS_KEPT_MAX) return;
-      if (conversation === this.current || conversation.hasUnconfirmed) continue;
+      if (conversation === this.current || conversation.hasUnconfirmed || this.uploads.held(key).length > 0) continue;
       this.kept.delete(key);
       conversation.end();
       if (conversation.phase === "open" && conversation.id !== undefined) {

@@ -1,6 +1,7 @@
 import type { Mention, Message, Picture, Quote } from "../contract.ts";
 import type { Message as MessageRow } from "../design/rows.ts";
 import type { Problem } from "../refusal.ts";
+import type { Held } from "./uploads.svelte.ts";
 
 /** Whoever reads: messages of theirs are their own. */
 export interface Reader {
@@ -63,6 +64,13 @@ export function unconfirmedRow(room: string, written: Written, state: MessageRow
   const { id: person, name, colour, picture } = reader;
   const drawn = { kind: "message", key: `p${key}`, isOwn: true } as const;
   return { ...drawn, person, name, colour, picture, text, at, state, problem, ...drawnWith(room, written) };
+}
+
+/** How a message is drawn that waits for its pictures. */
+export function heldRow({ room, what, uploads, pictures }: Held<Written>, reader: Reader): MessageRow {
+  const failed = uploads.find(({ state }) => state === "failed");
+  const row = unconfirmedRow(room, { ...what, problem: failed?.problem }, failed ? "failed" : "sent", reader);
+  return { ...row, pictures };
 }
 
 function drawnWith(room: string, { reply, mentions, pictures }: With): Pick<MessageRow, "reply" | "mentions" | "pictures"> {

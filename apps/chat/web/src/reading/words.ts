@@ -10,16 +10,10 @@ export const english = {
   unreadOne: "1 unread message",
   mentionsCount: "{count} of them mention you",
   mentionsOne: "One of them mentions you",
-  aPicture: "Picture",
-  somePictures: "{count} pictures",
-  deletedMessage: "Deleted message",
   messageGone: "This message is not there any more. You see what was said around it.",
   linkCopied: "The link to the message is copied",
   linkNotCopied: "The link could not be copied. It is {link}",
   markedUnread: "Unread from this message on",
-  deleteMessage: "Delete message",
-  deleteMessageSure: "The message goes for everybody, and cannot be brought back.",
-  deletePicturesSure: "The message and its pictures go for everybody, and cannot be brought back.",
 };
 
 /** The same in Korean. */
@@ -34,14 +28,8 @@ export const korean: Record<keyof typeof english, string> = {
   unreadOne: "읽지 않은 메시지 1개",
   mentionsCount: "그중 나를 언급한 메시지 {count}개",
   mentionsOne: "그중 나를 언급한 메시지 1개",
-  aPicture: "사진",
-  somePictures: "사진 {count}장",
-  deletedMessage: "삭제된 메시지",
   messageGone: "이 메시지는 더 이상 없습니다. 그 무렵의 대화를 보여 드립니다.",
   linkCopied: "메시지 링크를 복사했습니다",
   linkNotCopied: "링크를 복사하지 못했습니다. 링크: {link}",
   markedUnread: "이 메시지부터 읽지 않음으로 표시했습니다",
-  deleteMessage: "메시지 삭제",
-  deleteMessageSure: "모두에게서 이 메시지가 삭제되며, 되돌릴 수 없습니다.",
-  deletePicturesSure: "모두에게서 이 메시지와 사진이 삭제되며, 되돌릴 수 없습니다.",
 };
