@@ -46,15 +46,17 @@ CREATE INDEX mentions_by_person ON mentions (person, room, message);
 
 -- How far somebody has read: the id of a message, 0 before the first.
 ALTER TABLE members ADD COLUMN read INTEGER NOT NULL DEFAULT 0;
--- The newest message of their own since they are a member.
+-- Behind this id they have said nothing.
 ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAULT 0;
 -- What was said before this was kept counts as read.
 UPDATE members SET read = coalesce((SELECT last_message_id FROM rooms WHERE id = members.room), 0);
+UPDATE members SET own = read;
 
 -- Whoever becomes a member, by whatever way, has read everything until then.
 CREATE TRIGGER a_member_has_read AFTER INSERT ON members
 BEGIN
     UPDATE members
-    SET read = coalesce((SELECT max(id) FROM messages WHERE room_id = NEW.room), 0)
+    SET read = coalesce((SELECT max(id) FROM messages WHERE room_id = NEW.room), 0),
+        own = coalesce((SELECT max(id) FROM messages WHERE room_id = NEW.room), 0)
     WHERE room = NEW.room AND person = NEW.person;
 END;

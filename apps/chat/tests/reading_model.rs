@@ -16,9 +16,7 @@ use sockeye_chat::id::new_id;
 use sockeye_chat::messages::contract::{DELETE_MESSAGE, EDIT, EditMessage, OneMessage, SAY, Say};
 use sockeye_chat::quota::Quotas;
 use sockeye_chat::reading::contract::{COUNTS, Counts, READ, READING, Read, Reading, UNREAD};
-use sockeye_chat::rooms::contract::{
-    LEAVE, OPEN, OpenRoom, REMOVE, RemoveMember, RoomKind,
-};
+use sockeye_chat::rooms::contract::{LEAVE, OPEN, OpenRoom, REMOVE, RemoveMember, RoomKind};
 use tempfile::TempDir;
 
 /// How many histories run when nobody says.

@@ -71,11 +71,11 @@ pub struct Reading {
     /// Pointers, each with how many members have it. The sum of those before a message, without its author's, is
     /// how many people have not read it.
     pub pointers: Vec<(i64, u32)>,
-    /// Members whose pointers are before messages of their own: of those messages they are not counted.
+    /// Members whose pointers may be before messages of their own: of those messages they are not counted.
     pub behind: Vec<Behind>,
 }
 
-/// Somebody whose pointer is before a message of their own.
+/// Somebody whose pointer may be before a message of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Behind {

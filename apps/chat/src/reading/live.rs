@@ -49,8 +49,8 @@ struct State {
     moves: HashMap<Member, Move>,
     /// When pointers were written last; only of the last second.
     written: HashMap<Member, Instant>,
-    /// Rooms whose members' counts are to be told.
-    dirty_rooms: HashSet<String>,
+    /// Rooms whose members' counts are to be told, and whether those of who has nothing unread are as well.
+    dirty_rooms: HashMap<String, bool>,
     /// When they were told last; only of the last second.
     counted: HashMap<String, Instant>,
     /// Members whose counts are to be told.
@@ -69,7 +69,7 @@ struct Followed {
     told: BTreeMap<i64, u32>,
     /// What has changed since.
     moved: BTreeMap<i64, i32>,
-    /// Members whose pointers are before messages of their own.
+    /// Members whose pointers may be before messages of their own.
     behind: BTreeMap<String, i64>,
     is_behind_told: bool,
     /// Somebody came or went: it is to be read from the store again.
@@ -81,7 +81,7 @@ struct Followed {
 struct Due {
     moves: Vec<Move>,
     stale: Vec<String>,
-    rooms: Vec<String>,
+    rooms: Vec<(String, bool)>,
     members: Vec<Member>,
 }
 
@@ -112,14 +112,15 @@ impl Reading {
             }
             state.dirty_members.insert(member);
         }
-        state.dirty_rooms.insert(room.to_owned());
+        state.dirty_rooms.entry(room.to_owned()).or_default();
         state.run(app, io);
     }
 
     /// Messages of a room are counted otherwise than before.
     pub(crate) fn recount(&self, app: &App, io: &Io, room: &str) {
         let mut state = self.state.lock();
-        state.dirty_rooms.insert(room.to_owned());
+        // Somebody may have nothing unread by it.
+        state.dirty_rooms.insert(room.to_owned(), true);
         state.run(app, io);
     }
 
@@ -241,12 +242,8 @@ impl State {
         let moves = moves.collect();
         let stale = rooms.iter().filter(|(_, open)| open.is_stale && open.is_due(now));
         let stale = stale.map(|(room, _)| room.clone()).collect();
-        let ready: Vec<_> =
-            dirty_rooms.iter().filter(|room| !counted.contains_key(*room)).cloned().collect();
-        for room in &ready {
-            dirty_rooms.remove(room);
-            counted.insert(room.clone(), now);
-        }
+        let ready: Vec<_> = dirty_rooms.extract_if(|room, _| !counted.contains_key(room)).collect();
+        counted.extend(ready.iter().map(|(room, _)| (room.clone(), now)));
         Some(Due { moves, stale, rooms: ready, members: dirty_members.drain().collect() })
     }
 
@@ -371,8 +368,8 @@ async fn run(app: App, io: Io) {
             app.reading.load(&app, &room).await;
         }
         app.reading.state.lock().tell(&chat, now);
-        for room in due.rooms {
-            tell_room(&app, &rooms, &room).await;
+        for (room, is_whole) in due.rooms {
+            tell_room(&app, &rooms, &room, is_whole).await;
         }
         tell_members(&app, &rooms, due.members).await;
     }
@@ -416,8 +413,9 @@ impl State {
     }
 }
 
-/// Tells the members of a room who are there what they have not read. Whoever has read everything knows it.
-async fn tell_room(app: &App, rooms: &Io, room: &str) {
+/// Tells the members of a room who are there what they have not read. Whoever has read everything knows it, unless
+/// messages are gone that they had not read.
+async fn tell_room(app: &App, rooms: &Io, room: &str, is_whole: bool) {
     let Ok(members) = app.store.member_ids(room).await else { return };
     let here: Vec<_> = members.into_iter().filter(|person| is_here(rooms, person)).collect();
     if here.is_empty() {
@@ -425,7 +423,7 @@ async fn tell_room(app: &App, rooms: &Io, room: &str) {
     }
     match app.store.counts(room, &here).await {
         Ok(counts) => {
-            for (person, counts) in counts.iter().filter(|(_, counts)| counts.unread > 0) {
+            for (person, counts) in counts.iter().filter(|(_, it)| is_whole || it.unread > 0) {
                 tell_counts(rooms, person, counts);
             }
         }

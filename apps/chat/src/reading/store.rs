@@ -34,7 +34,7 @@ pub struct Moved {
     pub from: i64,
     /// Where it is.
     pub to: i64,
-    /// The newest message of their own.
+    /// Behind this id they have said nothing.
     pub own: i64,
 }
 
@@ -43,7 +43,7 @@ pub struct Moved {
 pub struct Pointers {
     /// Pointers, each with how many members have it.
     pub pointers: Vec<(i64, u32)>,
-    /// Members whose pointers are before messages of their own.
+    /// Members whose pointers may be before messages of their own.
     pub behind: Vec<Behind>,
 }
 

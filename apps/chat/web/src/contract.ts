@@ -512,11 +512,11 @@ export type Reading = {
    * how many people have not read it.
    */
   pointers: Array<[number, number]>,
-  /** Members whose pointers are before messages of their own: of those messages they are not counted. */
+  /** Members whose pointers may be before messages of their own: of those messages they are not counted. */
   behind: Array<Behind>,
 };
 
-/** Somebody whose pointer is before a message of their own. */
+/** Somebody whose pointer may be before a message of their own. */
 export type Behind = {
   /** The person's id. */
   person: string,
