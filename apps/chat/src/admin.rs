@@ -135,7 +135,12 @@ impl Admin {
     /// # Errors
     /// `forbidden`, `gone`, `last_owner`; or nothing could be stored.
     pub(crate) async fn close(&self, by: Actor, person: String) -> Result<(), Refused> {
-        self.concern(by, Deed::Close { person }).await.map(drop)
+        self.concern(by, Deed::Close { person }).await?;
+        // Of what is said in rooms they are no unread people any more.
+        if let Some(io) = self.app.accounts.io() {
+            self.app.reading.people_gone(&self.app, io);
+        }
+        Ok(())
     }
 
     /// A page of the rooms.

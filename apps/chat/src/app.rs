@@ -12,6 +12,7 @@ use crate::keys;
 use crate::notes::people::People;
 use crate::presence::seen::Ended;
 use crate::quota::{Quotas, Usage};
+use crate::reading::live::Reading;
 use crate::rooms::live::Rooms;
 use crate::store::Store;
 
@@ -30,6 +31,8 @@ pub struct App {
     pub people: Arc<People>,
     /// What is known of rooms beside the store.
     pub rooms: Arc<Rooms>,
+    /// How far people have read, beside the store.
+    pub reading: Arc<Reading>,
     /// Of whom a connection has ended.
     pub ended: Arc<Ended>,
     /// How much each address and each person has done.
@@ -54,6 +57,7 @@ impl App {
             store,
             people: Arc::default(),
             rooms: Arc::default(),
+            reading: Arc::default(),
             ended: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME))?,
@@ -80,6 +84,7 @@ pub(crate) mod tests {
             store,
             people: Arc::default(),
             rooms: Arc::default(),
+            reading: Arc::default(),
             ended: Arc::default(),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),

@@ -20,6 +20,8 @@ use crate::messages;
 use crate::presence::handlers as presence;
 use crate::presence::seen::Seen;
 use crate::quota::Origin;
+use crate::reading::handlers as reading;
+use crate::refusal::Refused;
 use crate::rooms::handlers as rooms;
 
 /// The namespace.
@@ -40,7 +42,7 @@ pub fn namespace() -> Namespace<App> {
         // Nobody is answered what somebody else was.
         .reliable(Reliable::default().by_user(|caller: &Caller| caller.id.clone()))
         .concurrent_handlers_max(NonZeroU32::MIN);
-    presence::on(messages::handlers::on(rooms::on(chat)))
+    presence::on(reading::on(messages::handlers::on(rooms::on(chat))))
 }
 
 /// What goes on beside the handlers.
@@ -58,8 +60,9 @@ impl Conversations {
         Some(Conversations { seen: Seen::start(app, &chat) })
     }
 
-    /// Stores until when everybody was here. To be called when all are disconnected.
+    /// Stores until when everybody was here, and how far they have read. To be called when all are disconnected.
     pub async fn stop(self, app: &App) {
+        app.reading.stop(app).await;
         self.seen.stop(app).await;
     }
 }
@@ -121,6 +124,14 @@ impl FromContext<App> for Asking {
 impl Asking {
     pub(crate) fn io(&self) -> Io {
         self.socket.io()
+    }
+
+    /// Whether something of a room may be asked for: it has to be open. Counts as coming in does.
+    pub(crate) fn look(&self, room: &str) -> Result<(), Refused> {
+        if !self.open.has(room) {
+            return Err(Refused::NotOpened);
+        }
+        Ok(self.app.usage.enter(&self.caller.id, self.open.origin)?)
     }
 }
 

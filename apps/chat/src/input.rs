@@ -17,8 +17,8 @@ pub const ROOM_CHARS_MAX: usize = 50;
 pub const NICKNAME_CHARS_MAX: usize = 32;
 /// The longest message, in characters.
 pub const MESSAGE_CHARS_MAX: usize = 4_000;
-/// The longest picture, in bytes: families and flags have several characters.
-pub const PICTURE_BYTES_MAX: usize = 64;
+/// The longest emoji, in bytes: families and flags have several characters.
+pub const EMOJI_BYTES_MAX: usize = 64;
 /// The longest resend key, in bytes; see [`MessageKey`].
 pub const KEY_BYTES_MAX: usize = 64;
 
@@ -31,9 +31,10 @@ pub struct RoomName(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Nickname(String);
 
-/// An emoji in place of the first letter of a name, of at most [`PICTURE_BYTES_MAX`] bytes.
+/// An emoji, of at most [`EMOJI_BYTES_MAX`] bytes: in place of the first letter of a name, or with which somebody
+/// reacts to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture(String);
+pub struct Emoji(String);
 
 /// A message with something to read in it, of at most [`MESSAGE_CHARS_MAX`] characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +66,10 @@ pub enum Field {
     Message,
     /// A resend key.
     Key,
-    /// A picture.
+    /// An emoji in place of the first letter of a name.
     Picture,
+    /// An emoji with which somebody reacts.
+    Reaction,
 }
 
 /// What can be wrong with a text.
@@ -102,6 +105,9 @@ impl InvalidText {
             (Field::Picture, Problem::Empty) => "picture_empty",
             (Field::Picture, Problem::TooLong { .. }) => "picture_too_long",
             (Field::Picture, Problem::Character) => "picture_character",
+            (Field::Reaction, Problem::Empty) => "reaction_empty",
+            (Field::Reaction, Problem::TooLong { .. }) => "reaction_too_long",
+            (Field::Reaction, Problem::Character) => "reaction_character",
         }
     }
 }
@@ -114,6 +120,7 @@ impl fmt::Display for Field {
             Field::Message => "message",
             Field::Key => "key",
             Field::Picture => "picture",
+            Field::Reaction => "reaction",
         })
     }
 }
@@ -180,23 +187,28 @@ impl Nickname {
     }
 }
 
-impl Picture {
-    /// Checks a picture.
+impl Emoji {
+    /// Checks an emoji that is meant for this.
     ///
     /// # Errors
     /// It is not one emoji, or too long.
-    pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        let invalid = |problem| InvalidText { field: Field::Picture, problem };
-        if text.len() > PICTURE_BYTES_MAX {
-            return Err(invalid(Problem::TooLong { limit: PICTURE_BYTES_MAX }));
+    pub fn parse(text: &str, field: Field) -> Result<Self, InvalidText> {
+        let invalid = |problem| InvalidText { field, problem };
+        if text.len() > EMOJI_BYTES_MAX {
+            return Err(invalid(Problem::TooLong { limit: EMOJI_BYTES_MAX }));
         }
         if !names::is_emoji(text) {
             return Err(invalid(Problem::Character));
         }
-        Ok(Picture(text.to_owned()))
+        Ok(Emoji(text.to_owned()))
     }
 
-    /// The picture as text.
+    /// The emoji as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same, to keep.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -216,6 +228,14 @@ impl MessageText {
             return Err(invalid(Problem::Empty));
         }
         Ok(MessageText(text))
+    }
+
+    /// The same for a message with pictures, whose text may be empty.
+    ///
+    /// # Errors
+    /// Too long.
+    pub fn parse_beside_pictures(text: String) -> Result<Self, InvalidText> {
+        if names::is_blank(&text) { Ok(MessageText(String::new())) } else { Self::parse(text) }
     }
 
     /// The message as text.

@@ -4,3 +4,6 @@
 //! number of unread messages of a person, and the number of people who have not read a message.
 
 pub mod contract;
+pub(crate) mod handlers;
+pub mod live;
+pub mod store;

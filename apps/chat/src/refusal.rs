@@ -10,8 +10,10 @@ use crate::accounts::contract::{BLOCKS_MAX, PASSWORD_BYTES_MAX, PASSWORD_CHARS_M
 use crate::accounts::passkeys::store::PASSKEYS_MAX;
 use crate::admin::store::Denied;
 use crate::contract::Refusal;
-use crate::input::InvalidText;
+use crate::input::{Field, InvalidText, Problem};
 use crate::invitations::{INVITATIONS_MAX, INVITATIONS_OF_MEMBER_MAX};
+use crate::messages::contract::{EDITS_MAX, REACTIONS_MAX};
+use crate::messages::store::TouchError;
 use crate::quota::{Exceeded, Limit};
 use crate::rooms::contract::{
     CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX,
@@ -62,6 +64,10 @@ pub(crate) enum Refused {
     RoomLookalike,
     #[error("the key was used for another message")]
     KeyReused,
+    #[error("there is no such message any more")]
+    MessageGone,
+    #[error("a message has at most {EDITS_MAX} edits and {REACTIONS_MAX} different reactions")]
+    TouchedTooOften,
     #[error("the server could not reach its message store")]
     Storage,
     #[error("the server's disk is full")]
@@ -159,6 +165,8 @@ impl Refused {
             Refused::NameLookalike => "name_lookalike",
             Refused::RoomLookalike => "room_lookalike",
             Refused::KeyReused => "key_reused",
+            Refused::MessageGone => "message_gone",
+            Refused::TouchedTooOften => "touched_too_often",
             Refused::Storage => "storage",
             Refused::DiskFull => "disk_full",
             Refused::TooFast(_) => "too_fast",
@@ -266,6 +274,21 @@ impl From<StoreError> for Refused {
                 tracing::error!(error = &error as &dyn std::error::Error, "message store");
                 Refused::Storage
             }
+        }
+    }
+}
+
+impl From<TouchError> for Refused {
+    fn from(error: TouchError) -> Self {
+        match error {
+            TouchError::Gone => Refused::MessageGone,
+            TouchError::Forbidden => Refused::Forbidden,
+            TouchError::TooMany => Refused::TouchedTooOften,
+            TouchError::Empty => {
+                let empty = InvalidText { field: Field::Message, problem: Problem::Empty };
+                Refused::Invalid(empty)
+            }
+            TouchError::Store(error) => error.into(),
         }
     }
 }

@@ -90,6 +90,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         store: Arc::clone(&store),
         people: Arc::new(People::default()),
         rooms: Arc::default(),
+        reading: Arc::default(),
         ended: Arc::default(),
         usage: Arc::new(Usage::new(quotas)),
         keys: keys.clone(),

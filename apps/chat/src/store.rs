@@ -17,6 +17,7 @@ use crate::admin::store::AdminStore;
 use crate::invitations::store::InvitationStore;
 use crate::messages::store::MessageStore;
 use crate::notes::store::NotesStore;
+use crate::reading::store::ReadingStore;
 use crate::rooms::store::RoomStore;
 pub use sqlite::{FILE_NAME, Fault};
 
@@ -32,6 +33,7 @@ pub trait Store:
     + MessageStore
     + NotesStore
     + PasskeyStore
+    + ReadingStore
     + RoomStore
     + Debug
     + Send

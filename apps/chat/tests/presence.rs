@@ -293,7 +293,7 @@ async fn when_somebody_was_last_seen_is_kept() {
     let team = Team::new(data.path()).await;
     assert!(seen(&team, &room, &ada_).await >= before);
     let mut ada = team.chat(&ada_).await;
-    let open = OpenRoom { room: room.id.clone(), password: None };
+    let open = OpenRoom { room: room.id.clone(), password: None, ..OpenRoom::default() };
     assert_eq!(ada.ask(OPEN, &open).await.unwrap().present.len(), 1);
     team.stop().await;
 }

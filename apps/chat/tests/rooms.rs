@@ -12,6 +12,7 @@ use sockeye_chat::accounts::contract::Role;
 use sockeye_chat::contract::FIRST_ROOM;
 use sockeye_chat::conversation::OPEN_MAX;
 use sockeye_chat::messages::contract::{MESSAGE, SAY, Say};
+use sockeye_chat::messages::store::Page;
 use sockeye_chat::notes::contract::{JOIN, Join};
 use sockeye_chat::quota::Quotas;
 use sockeye_chat::rooms::contract::{
@@ -25,7 +26,11 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 async fn with_password(ear: &mut Ear, room: &str, password: &str) -> Result<(), String> {
-    let open = OpenRoom { room: room.to_owned(), password: Some(password.to_owned()) };
+    let open = OpenRoom {
+        room: room.to_owned(),
+        password: Some(password.to_owned()),
+        ..OpenRoom::default()
+    };
     ear.ask(OPEN, &open).await.map(drop)
 }
 
@@ -68,9 +73,9 @@ async fn people_talk_in_a_room() {
     assert_eq!(ada.next(MESSAGE).await, said, "the sender hears it too");
     assert_eq!(bob.next(MESSAGE).await, said);
     let again = bob.open(&room.id).await.unwrap();
-    assert_eq!((again.messages, again.has_more), (vec![said.clone()], false));
+    assert_eq!((again.messages, again.has_before), (vec![said.clone()], false));
     // Under one key it is stored once.
-    let say = Say { room: room.id.clone(), text: "once".into(), key: "k".into() };
+    let say = Say { room: room.id.clone(), text: "once".into(), key: "k".into(), ..Say::default() };
     let first = bob.ask(SAY, &say).await.unwrap();
     assert_eq!(bob.ask(SAY, &say).await.unwrap(), first);
     let other = Say { text: "twice".into(), ..say };
@@ -429,7 +434,7 @@ async fn a_room_that_is_deleted_is_gone_with_all_that_was_said() {
     assert_eq!(ada.ask(DELETE, &id(&room.id)).await.unwrap_err(), "gone");
     assert_eq!(ada.ask(DELETE, &id(&first.id)).await.unwrap_err(), "forbidden");
     while team.app.store.sweep().await.unwrap() {}
-    assert!(team.app.store.newest(&room.id).await.unwrap().0.is_empty());
+    assert!(team.app.store.page(&room.id, "", Page::Newest, 1).await.unwrap().messages.is_empty());
     team.stop().await;
 }
 

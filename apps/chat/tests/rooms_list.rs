@@ -78,7 +78,11 @@ async fn everybody_sees_what_they_may() {
     assert!(rooms.all(|it| it.id != invited.id && (it.id != secret.id || it.last.is_none())));
 
     // Coming in, and being told what one could not see.
-    let enter = OpenRoom { room: secret.id.clone(), password: Some("sesame".into()) };
+    let enter = OpenRoom {
+        room: secret.id.clone(),
+        password: Some("sesame".into()),
+        ..OpenRoom::default()
+    };
     bob.ask(OPEN, &enter).await.unwrap();
     let membership = bobs.until(MEMBERSHIP, |it| it.room == secret.id).await;
     assert_eq!(membership.role, Some(RoomRole::Member));

@@ -81,7 +81,11 @@ impl Play {
                     && matches!(model.kind, RoomKind::Open | RoomKind::Password));
         let (name, is_right) = match what {
             0..=4 => {
-                let open = OpenRoom { room: room_id, password: Some("sesame".into()) };
+                let open = OpenRoom {
+                    room: room_id,
+                    password: Some("sesame".into()),
+                    ..OpenRoom::default()
+                };
                 let opened = ear.ask(OPEN, &open).await.is_ok();
                 if may_enter {
                     model.members.insert(who);

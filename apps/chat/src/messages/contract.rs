@@ -94,7 +94,7 @@ pub struct Say {
 }
 
 /// A message in the database, as the person who is told sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     /// Grows with every message of the server; rooms share one sequence.

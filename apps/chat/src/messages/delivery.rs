@@ -2,8 +2,8 @@
 
 use sockeye::Io;
 
-use super::contract::MESSAGE;
-use super::store::Said;
+use super::contract::{EDITED, MESSAGE, REACTED};
+use super::store::{Said, Touched};
 use crate::app::App;
 use crate::conversation::{self, room_key};
 use crate::notes;
@@ -28,7 +28,29 @@ pub(crate) fn deliver(app: &App, io: &Io, said: &Said) {
     }
     for person in &said.returned {
         let place = Place::member(RoomRole::Member);
-        app.rooms.tell_membership(io, person, &membership_of(&message.room, Some(&place)));
+        app.rooms.tell_membership(app, io, person, &membership_of(&message.room, Some(&place)));
     }
     app.rooms.changed(app, io, &message.room);
+    let moved = said.read_before.map(|before| (before, message.id));
+    app.reading.said(app, io, &message.by.id, &message.room, moved);
+}
+
+/// Tells everybody who has opened the room what was done to a message, and the list if it stands there. Runs in the
+/// store's writer, in stored order.
+pub(crate) fn deliver_touch(app: &App, io: &Io, touched: &Touched) {
+    let Some(chat) = io.of(conversation::PATH) else { return };
+    match touched {
+        Touched::Edited(edited, is_newest) => {
+            settle(chat.to(room_key(&edited.room)).emit(EDITED, edited));
+            // Of one that is deleted, the one before it stands in the list.
+            if *is_newest || edited.edited_at.is_none() {
+                app.rooms.changed(app, io, &edited.room);
+            }
+            app.reading.recount(app, io, &edited.room);
+        }
+        Touched::Reacted(reacted) => {
+            settle(chat.to(room_key(&reacted.room)).emit(REACTED, reacted));
+        }
+        Touched::Nothing(_) => {}
+    }
 }

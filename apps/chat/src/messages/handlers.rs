@@ -1,25 +1,43 @@
-//! What is said in `/chat`.
+//! What is said in `/chat`, and what is done to it.
 //!
 //! The page sends messages from the client's outbox, and the namespace is reliable: an event that comes again because
 //! its answer got lost is answered as it was the first time. What that does not cover, such as a restart in between,
 //! the key of a message does.
 
-use sockeye::{Acker, Deferred, Event, Namespace};
+use sockeye::{Ack, Acker, Deferred, Event, Namespace};
+use tokio::sync::oneshot;
 
-use super::contract::{self, Author, Message, Say};
-use super::delivery::deliver;
-use super::store::{NewMessage, Said};
+use super::contract::{
+    self, AskHistory, AskReactors, Author, Edit, EditMessage, Edited, HISTORY_MESSAGES_MAX,
+    History, MENTIONS_MAX, Message, OneMessage, React, Reacted, Say,
+};
+use super::delivery::{deliver, deliver_touch};
+use super::store::{How, NewMessage, Page, Said, Touch, TouchDone, TouchError, Touched};
+use crate::accounts::contract::Person;
 use crate::app::App;
 use crate::conversation::Asking;
-use crate::input::{MessageKey, MessageText};
+use crate::input::{Emoji, Field, MessageKey, MessageText};
 use crate::refusal::{Refused, Reply, answer};
+use crate::rooms::store::Actor;
 use crate::store::StoreError;
 
 const SAY: Event<Say, Reply<Message>> = Event::new(contract::SAY.name());
+const HISTORY: Event<AskHistory, Reply<History>> = Event::new(contract::HISTORY.name());
+const EDIT: Event<EditMessage, Reply<Edited>> = Event::new(contract::EDIT.name());
+const DELETE_MESSAGE: Event<OneMessage, Reply<()>> = Event::new(contract::DELETE_MESSAGE.name());
+const REACT: Event<React, Reply<Reacted>> = Event::new(contract::REACT.name());
+const EDITS: Event<OneMessage, Reply<Vec<Edit>>> = Event::new(contract::EDITS.name());
+const REACTORS: Event<AskReactors, Reply<Vec<Person>>> = Event::new(contract::REACTORS.name());
 
 /// Adds the events of messages.
 pub(crate) fn on(chat: Namespace<App>) -> Namespace<App> {
     chat.on(SAY, say)
+        .on(HISTORY, history)
+        .on(EDIT, edit)
+        .on(DELETE_MESSAGE, delete_message)
+        .on(REACT, react)
+        .on(EDITS, edits)
+        .on(REACTORS, reactors)
 }
 
 async fn say(
@@ -39,12 +57,41 @@ async fn say(
                 }
                 Err(error) => answer(acker, Err(error.into())),
             });
+            asking.app.reading.before_saying(&asking.app, &message.room, &message.by.id).await;
             // Closed: the client gets no answer, comes back when the server does, and tries again.
             let _ = asking.app.store.say(message, done).await;
         }
         Err(refused) => answer(acker, Err(refused)),
     }
     deferred
+}
+
+async fn history(asking: Asking, asked: AskHistory) -> Ack<Reply<History>> {
+    Ack(asking.history(&asked).await.into())
+}
+
+async fn edit(asking: Asking, asked: EditMessage) -> Ack<Reply<Edited>> {
+    Ack(asking.edit(asked).await.into())
+}
+
+async fn delete_message(asking: Asking, asked: OneMessage) -> Ack<Reply<()>> {
+    let deleted = match asking.look(&asked.room) {
+        Ok(()) => asking.touch(asked, How::Delete).await.map(drop),
+        Err(refused) => Err(refused),
+    };
+    Ack(deleted.into())
+}
+
+async fn react(asking: Asking, asked: React) -> Ack<Reply<Reacted>> {
+    Ack(asking.react(asked).await.into())
+}
+
+async fn edits(asking: Asking, asked: OneMessage) -> Ack<Reply<Vec<Edit>>> {
+    Ack(asking.edits(&asked).await.into())
+}
+
+async fn reactors(asking: Asking, asked: AskReactors) -> Ack<Reply<Vec<Person>>> {
+    Ack(asking.reactors(&asked).await.into())
 }
 
 /// The message as it is to be stored, counted.
@@ -63,5 +110,81 @@ fn take(asking: &Asking, request: Say) -> Result<NewMessage, Refused> {
         colour: person.colour,
         picture: person.picture.clone(),
     };
-    Ok(NewMessage { room: request.room, by, text, key })
+    let mentions = mentions(request.mentions);
+    Ok(NewMessage { room: request.room, by, text, key, reply_to: request.reply_to, mentions })
+}
+
+/// As many as there may be.
+fn mentions(mut people: Vec<String>) -> Vec<String> {
+    people.truncate(MENTIONS_MAX);
+    people
+}
+
+impl Asking {
+    async fn history(&self, asked: &AskHistory) -> Result<History, Refused> {
+        self.look(&asked.room)?;
+        let page = match (asked.before, asked.after, asked.around) {
+            (Some(id), _, _) => Page::Before(id),
+            (None, Some(id), _) => Page::After(id),
+            (None, None, Some(id)) => Page::Around(id),
+            (None, None, None) => Page::Newest,
+        };
+        let limit = asked.limit.unwrap_or(HISTORY_MESSAGES_MAX);
+        Ok(self.app.store.page(&asked.room, &self.caller.id, page, limit).await?)
+    }
+
+    async fn edit(&self, asked: EditMessage) -> Result<Edited, Refused> {
+        let EditMessage { room, message, text, mentions: people } = asked;
+        let text = MessageText::parse_beside_pictures(text)?;
+        self.count(&room, text.as_str().len())?;
+        let how = How::Edit { text, mentions: mentions(people) };
+        match self.touch(OneMessage { room, message }, how).await? {
+            Touched::Edited(edited, _) => Ok(edited),
+            Touched::Reacted(_) | Touched::Nothing(_) => Err(Refused::Storage),
+        }
+    }
+
+    async fn react(&self, asked: React) -> Result<Reacted, Refused> {
+        let React { room, message, emoji, is_on } = asked;
+        let emoji = Emoji::parse(&emoji, Field::Reaction)?;
+        self.count(&room, emoji.as_str().len())?;
+        match self.touch(OneMessage { room, message }, How::React { emoji, is_on }).await? {
+            Touched::Reacted(reacted) | Touched::Nothing(reacted) => Ok(reacted),
+            Touched::Edited(..) => Err(Refused::Storage),
+        }
+    }
+
+    /// Whether so much may be written in a room, which has to be open. It costs others as much as a message does.
+    fn count(&self, room: &str, bytes: usize) -> Result<(), Refused> {
+        if !self.open.has(room) {
+            return Err(Refused::NotOpened);
+        }
+        Ok(self.app.usage.say(&self.caller.id, self.open.origin, bytes)?)
+    }
+
+    /// Does something to a message and tells those who are in the room, in stored order.
+    async fn touch(&self, about: OneMessage, how: How) -> Result<Touched, Refused> {
+        let (told, outcome) = oneshot::channel();
+        let (app, io) = (self.app.clone(), self.io());
+        let done: TouchDone = Box::new(move |touched: Result<Touched, TouchError>| {
+            if let Ok(touched) = &touched {
+                deliver_touch(&app, &io, touched);
+            }
+            let _ = told.send(touched);
+        });
+        let by = Actor { id: self.caller.id.clone(), role: self.caller.person().role };
+        let OneMessage { room, message } = about;
+        self.app.store.touch(Touch { room, message, by, how }, done).await?;
+        Ok(outcome.await.map_err(|_| Refused::Storage)??)
+    }
+
+    async fn edits(&self, asked: &OneMessage) -> Result<Vec<Edit>, Refused> {
+        self.look(&asked.room)?;
+        Ok(self.app.store.edits(&asked.room, asked.message).await?)
+    }
+
+    async fn reactors(&self, asked: &AskReactors) -> Result<Vec<Person>, Refused> {
+        self.look(&asked.room)?;
+        Ok(self.app.store.reactors(&asked.room, asked.message, &asked.emoji).await?)
+    }
 }

@@ -66,7 +66,7 @@ pub struct Counts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Reading {
-    /// How often it was told that somebody has read on: what comes with a greater number is newer than this.
+    /// A number that grows: what comes with a greater one is newer than this.
     pub turn: u64,
     /// Pointers, each with how many members have it. The sum of those before a message, without its author's, is
     /// how many people have not read it.
@@ -91,7 +91,7 @@ pub struct Behind {
 pub struct ReadingMoved {
     /// The room's id.
     pub room: String,
-    /// One more than before.
+    /// Greater than before.
     pub turn: u64,
     /// Pointers, each with how many members more have it, or fewer.
     pub moved: Vec<(i64, i32)>,

@@ -94,6 +94,15 @@ pub fn check(
     if is_above { Ok(()) } else { Err(RoomError::Forbidden) }
 }
 
+/// Whether somebody with this role on the server may delete what others say in a room.
+pub fn may_delete(of: &RoomOf, by: Role) -> bool {
+    if of.room.kind == RoomKind::Direct {
+        return false;
+    }
+    let is_moderator = matches!(of.access(), Access::Member(role) if role >= RoomRole::Moderator);
+    is_moderator || by >= Role::Moderator && of.room.is_public()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -252,7 +252,7 @@ pub struct RoomId {
 }
 
 /// Enters a room, by its id or by the title of one that everybody sees.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OpenRoom {
     /// The id, or the title.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::access::{Access, check};
 use super::contract::{
     self, CAPACITY_MAX, CAPACITY_MIN, ChangeRoom, CreateRoom, DESCRIPTION_CHARS_MAX,
-    DIRECT_PEOPLE_MAX, Direct, KeepRoom, Membership, OpenRoom, Room, RoomId, RoomKind,
+    DIRECT_PEOPLE_MAX, Direct, KeepRoom, Known, Membership, OpenRoom, Room, RoomId, RoomKind,
 };
 use super::live::membership_of;
 use super::moderation;
@@ -23,10 +23,12 @@ use crate::accounts::contract::{PASSWORD_BYTES_MAX, Role};
 use crate::app::App;
 use crate::conversation::{Asking, OPEN_MAX, Open, room_key};
 use crate::input::RoomName;
-use crate::messages::contract::Message;
+use crate::messages::contract::{HISTORY_MESSAGES_MAX, Message};
+use crate::messages::store::Page;
 use crate::names;
 use crate::notes::handlers as notes;
 use crate::presence::handlers::here;
+use crate::reading::contract::{Counts, Reading};
 use crate::refusal::{Refused, Reply};
 
 const CREATE: Event<CreateRoom, Reply<Room>> = Event::new(contract::CREATE.name());
@@ -57,8 +59,14 @@ pub(crate) fn on(chat: Namespace<App>) -> Namespace<App> {
 struct OpenedNow {
     room: Room,
     membership: Membership,
+    counts: Counts,
+    reading: Option<Reading>,
     messages: Vec<Message>,
-    has_more: bool,
+    has_before: bool,
+    has_after: bool,
+    change: i64,
+    changed: Option<Vec<Message>>,
+    pruned: i64,
     present: Vec<Present>,
 }
 
@@ -225,7 +233,7 @@ impl Asking {
         let io = self.io();
         for person in people {
             let membership = membership_of(&of.room.id, of.place.as_ref());
-            self.app.rooms.tell_membership(&io, person, &membership);
+            self.app.rooms.tell_membership(&self.app, &io, person, &membership);
         }
         self.app.rooms.changed(&self.app, &io, &of.room.id);
     }
@@ -233,7 +241,8 @@ impl Asking {
     async fn open(&self, asked: OpenRoom) -> Result<OpenedNow, Refused> {
         self.app.usage.enter(&self.caller.id, self.open.origin)?;
         let found = self.find(&asked.room).await?.ok_or(Refused::RoomGone)?;
-        let verified = self.check_entry(&found, asked.password).await?;
+        let OpenRoom { password, known, around, .. } = asked;
+        let verified = self.check_entry(&found, password).await?;
         let id = found.room.id.clone();
         if !self.open.has(&id) && self.open.count() >= OPEN_MAX {
             return Err(Refused::TooManyOpen);
@@ -242,7 +251,7 @@ impl Asking {
             let _entering = self.app.rooms.entering(&self.app, &id);
             self.enter(&found, verified).await?
         };
-        let opened = self.opened(&acted).await;
+        let opened = self.opened(&acted, known, around).await;
         if opened.is_err() {
             self.look_away(&id);
         }
@@ -332,14 +341,34 @@ impl Asking {
     }
 
     /// What one is told of a room that one is in. Read after one came in, so that nothing falls in between.
-    async fn opened(&self, acted: &Acted) -> Result<OpenedNow, Refused> {
-        let room = &acted.after.room;
-        let (messages, has_more) = self.app.store.newest(&room.id).await?;
+    async fn opened(
+        &self,
+        acted: &Acted,
+        known: Option<Known>,
+        around: Option<i64>,
+    ) -> Result<OpenedNow, Refused> {
+        let (app, room, person) = (&self.app, &acted.after.room, &self.caller.id);
+        let page = match (known, around) {
+            (Some(_), _) => Page::Newest,
+            (None, Some(id)) => Page::Around(id),
+            (None, None) => Page::Unread,
+        };
+        // What is changed between the two is in both, or comes as an event as well.
+        let changes = app.store.changes(&room.id, person, known).await?;
+        let history = app.store.page(&room.id, person, page, HISTORY_MESSAGES_MAX).await?;
+        let counts = app.store.counts_of(person, slice::from_ref(&room.id)).await?;
+        let nothing = || Counts { room: room.id.clone(), ..Counts::default() };
         Ok(OpenedNow {
             room: self.shown(room),
             membership: membership_of(&room.id, acted.after.place.as_ref()),
-            messages,
-            has_more,
+            counts: counts.into_iter().next().unwrap_or_else(nothing),
+            reading: app.reading.opened(app, &room.id).await,
+            messages: history.messages,
+            has_before: history.has_before,
+            has_after: history.has_after,
+            change: changes.change,
+            changed: changes.changed,
+            pruned: changes.pruned,
             present: self.io().presence(room_key(&room.id)).list().await,
         })
     }

@@ -70,5 +70,7 @@ async fn page(
             Access::Nothing => continue,
         });
     }
-    Ok(RoomPage { rooms, memberships, counts: Vec::new(), next: listed.next })
+    let own: Vec<_> = memberships.iter().map(|own| own.room.clone()).collect();
+    let counts = app.store.counts_of(&caller.id, &own).await?;
+    Ok(RoomPage { rooms, memberships, counts, next: listed.next })
 }

@@ -100,7 +100,7 @@ impl Rooms {
         person: &str,
     ) -> Result<(), StoreError> {
         if let Some(of) = app.store.room(room, person).await? {
-            self.tell_membership(io, person, &membership_of(room, of.place.as_ref()));
+            self.tell_membership(app, io, person, &membership_of(room, of.place.as_ref()));
             self.changed(app, io, room);
         }
         Ok(())
@@ -140,10 +140,11 @@ impl Rooms {
     }
 
     /// Tells somebody of their own place in a room, on all their devices.
-    pub fn tell_membership(&self, io: &Io, person: &str, membership: &Membership) {
+    pub fn tell_membership(&self, app: &App, io: &Io, person: &str, membership: &Membership) {
         if let Some(rooms) = io.of(PATH) {
             settle(rooms.to(person_key(person)).emit(MEMBERSHIP, membership));
         }
+        app.reading.members_changed(app, io, membership, person);
     }
 
     /// Tells what somebody has done with a room. Runs in the store's writer, in stored order: whoever was taken out
@@ -155,7 +156,7 @@ impl Rooms {
             return self.tell_gone(app, io, before, &acted.members);
         }
         if acted.place_before != after.place {
-            self.tell_membership(io, about, &membership_of(&before.id, place));
+            self.tell_membership(app, io, about, &membership_of(&before.id, place));
         }
         let was_member = acted.place_before.is_some_and(|place| place.role.is_some());
         if was_member && place.is_none_or(|place| place.role.is_none()) {
@@ -224,7 +225,7 @@ impl Rooms {
             notes::follow(app, io, name, None);
         }
         for person in members {
-            self.tell_membership(io, person, &membership_of(&room.id, None));
+            self.tell_membership(app, io, person, &membership_of(&room.id, None));
         }
         let mut changes = self.changes.lock();
         changes.rooms.remove(&room.id);
@@ -263,7 +264,7 @@ impl Rooms {
 }
 
 /// How many people are present in a room.
-pub(super) fn present(io: &Io, room: &str) -> u32 {
+pub(crate) fn present(io: &Io, room: &str) -> u32 {
     let Some(chat) = io.of(conversation::PATH) else { return 0 };
     let count = chat.presence(room_key(room)).count().now_or_never().unwrap_or_default();
     u32::try_from(count).unwrap_or(u32::MAX)

@@ -48,7 +48,12 @@ async fn hand_over(asking: Asking, asked: OneInRoom) -> Ack<Reply<Room>> {
         // Whoever owned it keeps order in it from now on.
         if let Some(own) = asking.app.store.room(&room.id, &asking.caller.id).await? {
             let membership = membership_of(&room.id, own.place.as_ref());
-            asking.app.rooms.tell_membership(&asking.io(), &asking.caller.id, &membership);
+            asking.app.rooms.tell_membership(
+                &asking.app,
+                &asking.io(),
+                &asking.caller.id,
+                &membership,
+            );
         }
         Ok(asking.shown(room))
     };

@@ -14,6 +14,8 @@ use crate::store::StoreError;
 pub const ROOMS_OWNED_MAX: u32 = 100;
 /// The most rooms that one person has pinned: the first page of the list has all of them.
 pub const ROOMS_PINNED_MAX: u32 = 50;
+/// The most rooms with unread messages that come before the others in the list.
+pub const ROOMS_UNREAD_MAX: u32 = 200;
 /// The most people that are told of as members of a room.
 pub const MEMBERS_MAX: u32 = 1_000;
 /// The most people that a search tells of.
@@ -280,7 +282,8 @@ pub trait RoomStore {
     /// The database failed.
     async fn rooms(&self, ids: Vec<String>) -> Result<Vec<StoredRoom>, StoreError>;
 
-    /// The rooms that a person may see, those of the first page that are pinned before the others.
+    /// The rooms that a person may see; in the first page those that are pinned, and then those with unread messages,
+    /// before the others.
     ///
     /// # Errors
     /// The database failed.

@@ -218,11 +218,13 @@ impl Ear {
     }
 
     pub(crate) async fn open(&mut self, room: &str) -> Result<Opened, String> {
-        self.ask(OPEN, &OpenRoom { room: room.to_owned(), password: None }).await
+        self.ask(OPEN, &OpenRoom { room: room.to_owned(), password: None, ..OpenRoom::default() })
+            .await
     }
 
     pub(crate) async fn say(&mut self, room: &str, text: &str) -> Result<Message, String> {
-        let say = Say { room: room.to_owned(), text: text.to_owned(), key: new_id() };
+        let say =
+            Say { room: room.to_owned(), text: text.to_owned(), key: new_id(), ..Say::default() };
         self.ask(SAY, &say).await
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Cast {
 /// A room with everybody in their place.
 pub(crate) struct Place {
     pub(crate) id: String,
+    /// A message of the member's.
+    pub(crate) message: i64,
 }
 
 impl Cast {
@@ -102,9 +104,8 @@ impl Cast {
                 done(owner, "change", &change).await;
             }
         }
-        let place = Place { id };
-        self.fill(&place, kind).await;
-        place
+        let message = self.fill(&id, kind).await;
+        Place { id, message }
     }
 
     /// The direct messages of those who are inside; always the same ones.
@@ -120,17 +121,15 @@ impl Cast {
             id = found["id"].as_str().unwrap().to_owned();
             done(socket, "open", &json!({ "room": id })).await;
         }
-        let place = Place { id };
-        self.fill(&place, Kind::Direct).await;
-        place
+        let message = self.fill(&id, Kind::Direct).await;
+        Place { id, message }
     }
 
-    /// Somebody says what nobody else may hear.
-    async fn fill(&self, place: &Place, kind: Kind) {
+    /// Somebody says what nobody else may hear. The id of the message.
+    async fn fill(&self, room: &str, kind: Kind) -> i64 {
         let word = if kind == Kind::Open { "hello" } else { HUSH };
-        let say =
-            json!({ "room": place.id, "text": word, "key": format!("fill-{}", self.number()) });
-        done(self.socket(Who::Member), "say", &say).await;
+        let say = json!({ "room": room, "text": word, "key": format!("fill-{}", self.number()) });
+        done(self.socket(Who::Member), "say", &say).await["id"].as_i64().unwrap()
     }
 
     /// Takes a room away again: its owner may have only so many.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::table::{ENDPOINTS, NOTES_EVENTS, OTHER_EVENTS, PUBLIC, ROOM_EVENTS, TOLD};
+use crate::table::{
+    ENDPOINTS, NOTES_EVENTS, OTHER_EVENTS, PUBLIC, ROOM_EVENTS, TOLD, TOLD_IN_TIME,
+};
 
 /// The Rust files of the program but those of the lab, which is a demonstration without people.
 fn sources(below: &Path, into: &mut Vec<(PathBuf, String)>) {
@@ -44,6 +46,7 @@ fn every_event_of_the_contracts_is_in_the_table() {
         .chain(OTHER_EVENTS.iter().map(|(_, name, ..)| *name))
         .chain(NOTES_EVENTS.iter().copied())
         .chain(TOLD.iter().copied())
+        .chain(TOLD_IN_TIME.iter().copied())
         .collect();
     let sources = all();
     let contracts = sources.iter().filter(|(path, _)| path.ends_with("contract.rs"));

@@ -77,12 +77,13 @@ async fn told(socket: &Socket, namespace: &str, event: &str, payload: &str) -> (
 }
 
 impl RoomEvent {
-    fn payload(&self, cast: &Cast, room: &str, kind: Kind) -> String {
+    fn payload(&self, cast: &Cast, place: &Place, kind: Kind) -> String {
         // What is said in an open room stands in everybody's list.
         let text = if kind == Kind::Open { "hello" } else { HUSH };
         self.payload
             .replace("$text", text)
-            .replace("$room", room)
+            .replace("$room", &place.id)
+            .replace("$message", &place.message.to_string())
             .replace("$person", &cast.bystander.0.id)
             .replace("$banned", &cast.person(Who::Banned).id)
             .replace("$key", &format!("key-{}", cast.number()))
@@ -95,7 +96,7 @@ impl RoomEvent {
             let what = format!("{} in a room ({kind:?}) by {who:?}", self.name);
             let socket = cast.socket(who);
             let (answer, code) =
-                told(socket, "/chat", self.name, &self.payload(cast, &place.id, kind)).await;
+                told(socket, "/chat", self.name, &self.payload(cast, &place, kind)).await;
             found.cell(&what, expected, &code);
             if self.name == "members" && code == "ok" && kind != Kind::Direct {
                 let banned = answer.contains(&cast.person(Who::Banned).id);
@@ -103,7 +104,8 @@ impl RoomEvent {
                 found.cell(&format!("{what}: the banned one"), &keeps_order, &banned.to_string());
             }
             if kind.is_hidden() && !who.is_inside() {
-                let nobodys = self.payload(cast, NOBODYS_ID, kind);
+                let nobodys = Place { id: NOBODYS_ID.to_owned(), ..place };
+                let nobodys = self.payload(cast, &nobodys, kind);
                 let (none, _) = told(socket, "/chat", self.name, &nobodys).await;
                 found.equal(&what, &answer.replace(&place.id, NOBODYS_ID), &none);
             }
@@ -218,8 +220,7 @@ async fn nobody(cast: &Cast, found: &mut Found, places: &[Place]) {
             );
             for event in ROOM_EVENTS {
                 let payload: Value =
-                    serde_json::from_str(&event.payload(cast, &places[1].id, Kind::Invited))
-                        .unwrap();
+                    serde_json::from_str(&event.payload(cast, &places[1], Kind::Invited)).unwrap();
                 let args = format!("[\"{}\",{payload}]", event.name);
                 drop(socket.begin(namespace, &args).await);
             }
@@ -262,7 +263,7 @@ async fn ended(cast: &Cast, found: &mut Found, places: &[Place]) {
         socket.closed().await;
         for event in ROOM_EVENTS {
             let payload: Value =
-                serde_json::from_str(&event.payload(cast, &places[1].id, Kind::Invited)).unwrap();
+                serde_json::from_str(&event.payload(cast, &places[1], Kind::Invited)).unwrap();
             let closed = socket.ask("/chat", event.name, &payload).await.is_err();
             found.cell(&format!("{} after {path}", event.name), "true", &closed.to_string());
         }

@@ -62,7 +62,7 @@ impl Kind {
 pub(crate) struct RoomEvent {
     pub(crate) name: &'static str,
     /// Its payload in JSON; `$room` stands for the room, `$person` for a member, `$banned` for whoever is banned,
-    /// `$text` for what only those may read who are in it.
+    /// `$text` for what only those may read who are in it, `$message` for the id of a message there.
     pub(crate) payload: &'static str,
     /// Whether the room is otherwise once it was done.
     pub(crate) changes: bool,
@@ -71,6 +71,25 @@ pub(crate) struct RoomEvent {
 }
 
 use Kind::{Direct, Invited, Open, Password};
+
+/// For whom the room is open.
+#[rustfmt::skip]
+const INSIDE: [(Kind, &str); 4] = [
+    //         guest          outsider       member    removed        banned     muted     moderator owner     server moderator and owner
+    (Open,     "not_opened     not_opened     ok        not_opened     not_opened ok        ok        ok        not_opened     not_opened"),
+    (Password, "not_opened     not_opened     ok        not_opened     not_opened ok        ok        ok        not_opened     not_opened"),
+    (Invited,  "not_opened     not_opened     ok        not_opened     not_opened ok        ok        ok        not_opened     not_opened"),
+    (Direct,   "not_opened     not_opened     ok        not_opened     not_opened ok        ok        ok        not_opened     not_opened"),
+];
+
+/// Whoever belongs to the room.
+#[rustfmt::skip]
+const MEMBERS: [(Kind, &str); 4] = [
+    (Open,     "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
+    (Password, "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
+    (Invited,  "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
+    (Direct,   "gone           gone           ok        gone           gone       ok        ok        ok        gone           gone"),
+];
 
 #[rustfmt::skip]
 pub(crate) const ROOM_EVENTS: &[RoomEvent] = &[
@@ -153,6 +172,32 @@ pub(crate) const ROOM_EVENTS: &[RoomEvent] = &[
         (Invited,  "not_opened     not_opened     ok        not_opened     not_opened muted     ok        ok        not_opened     not_opened"),
         (Direct,   "not_opened     not_opened     ok        not_opened     not_opened ok        ok        ok        not_opened     not_opened"),
     ] },
+    RoomEvent { name: "history", payload: r#"{"room":"$room"}"#, changes: false, told: INSIDE },
+    RoomEvent { name: "history", payload: r#"{"room":"$room","around":$message}"#, changes: false, told: INSIDE },
+    RoomEvent { name: "edits", payload: r#"{"room":"$room","message":$message}"#, changes: false, told: INSIDE },
+    RoomEvent { name: "reactors", payload: r#"{"room":"$room","message":$message,"emoji":"👍"}"#, changes: false, told: INSIDE },
+    RoomEvent { name: "readers", payload: r#"{"room":"$room","message":$message}"#, changes: false, told: INSIDE },
+    RoomEvent { name: "react", payload: r#"{"room":"$room","message":$message,"emoji":"👍","is_on":true}"#, changes: false, told: [
+        (Open,     "not_opened     not_opened     ok        not_opened     not_opened muted     ok        ok        not_opened     not_opened"),
+        (Password, "not_opened     not_opened     ok        not_opened     not_opened muted     ok        ok        not_opened     not_opened"),
+        (Invited,  "not_opened     not_opened     ok        not_opened     not_opened muted     ok        ok        not_opened     not_opened"),
+        (Direct,   "not_opened     not_opened     ok        not_opened     not_opened ok        ok        ok        not_opened     not_opened"),
+    ] },
+    // It is a message of the member's.
+    RoomEvent { name: "edit", payload: r#"{"room":"$room","message":$message,"text":"$text"}"#, changes: false, told: [
+        (Open,     "not_opened     not_opened     ok        not_opened     not_opened forbidden forbidden forbidden not_opened     not_opened"),
+        (Password, "not_opened     not_opened     ok        not_opened     not_opened forbidden forbidden forbidden not_opened     not_opened"),
+        (Invited,  "not_opened     not_opened     ok        not_opened     not_opened forbidden forbidden forbidden not_opened     not_opened"),
+        (Direct,   "not_opened     not_opened     ok        not_opened     not_opened forbidden forbidden forbidden not_opened     not_opened"),
+    ] },
+    RoomEvent { name: "delete_message", payload: r#"{"room":"$room","message":$message}"#, changes: true, told: [
+        (Open,     "not_opened     not_opened     ok        not_opened     not_opened forbidden ok        ok        not_opened     not_opened"),
+        (Password, "not_opened     not_opened     ok        not_opened     not_opened forbidden ok        ok        not_opened     not_opened"),
+        (Invited,  "not_opened     not_opened     ok        not_opened     not_opened forbidden ok        ok        not_opened     not_opened"),
+        (Direct,   "not_opened     not_opened     ok        not_opened     not_opened forbidden forbidden forbidden not_opened     not_opened"),
+    ] },
+    RoomEvent { name: "read", payload: r#"{"room":"$room","message":$message}"#, changes: false, told: MEMBERS },
+    RoomEvent { name: "unread", payload: r#"{"room":"$room","message":$message}"#, changes: false, told: MEMBERS },
     // Whether it was heeded is not told to whoever types.
     RoomEvent { name: "typing", payload: r#"{"room":"$room","is_typing":true}"#, changes: false, told: [
         (Open,     "ok             ok             ok        ok             ok         ok        ok        ok        ok             ok"),
@@ -175,8 +220,22 @@ pub(crate) const OTHER_EVENTS: &[(&str, &str, &str, [&str; 2])] = &[
 pub(crate) const NOTES_EVENTS: &[&str] = &["join", "chat", "leave"];
 
 /// What the server tells without being asked; whoever is in a room hears all of it.
-pub(crate) const TOLD: &[&str] =
-    &["person", "me", "rooms", "membership", "room", "removed", "message"];
+pub(crate) const TOLD: &[&str] = &[
+    "person",
+    "me",
+    "rooms",
+    "membership",
+    "room",
+    "removed",
+    "message",
+    "edited",
+    "reacted",
+    "counts",
+    "reading",
+];
+
+/// What the server tells because time has passed: tests of their own see to it.
+pub(crate) const TOLD_IN_TIME: &[&str] = &["pruned"];
 
 /// The columns of [`ENDPOINTS`]. Whoever's session is expired or ended is nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -505,7 +505,7 @@ export type Counts = {
 
 /** How far the members of a room have read, as of a [`turn`](Reading::turn). */
 export type Reading = {
-  /** How often it was told that somebody has read on: what comes with a greater number is newer than this. */
+  /** A number that grows: what comes with a greater one is newer than this. */
   turn: number,
   /**
    * Pointers, each with how many members have it. The sum of those before a message, without its author's, is
@@ -528,7 +528,7 @@ export type Behind = {
 export type ReadingMoved = {
   /** The room's id. */
   room: string,
-  /** One more than before. */
+  /** Greater than before. */
   turn: number,
   /** Pointers, each with how many members more have it, or fewer. */
   moved: Array<[number, number]>,

@@ -11,7 +11,7 @@ use super::super::{Accounts, now, passwords};
 use super::{LoggedIn, farewell, told, welcome};
 use crate::api::Json;
 use crate::app::App;
-use crate::input::{Nickname, Picture};
+use crate::input::{Emoji, Field, Nickname};
 use crate::refusal::Refused;
 
 pub(super) async fn log_out(State(app): State<App>, who: LoggedIn) -> Result<Response, Refused> {
@@ -38,7 +38,7 @@ pub(super) async fn change_profile(
     let picture = match request.picture.as_deref() {
         None => None,
         Some("") => Some(None),
-        Some(picture) => Some(Some(Picture::parse(picture)?.into_string())),
+        Some(picture) => Some(Some(Emoji::parse(picture, Field::Picture)?.into_string())),
     };
     let looks = NewLooks {
         name: name.map(|name| (name.as_str().to_owned(), name.skeleton())),
@@ -88,6 +88,10 @@ pub(super) async fn close(
         right_password(&app, &who, &request.password).await?;
     }
     app.accounts.close(&who.person.id).await?;
+    // Of what is said in rooms they are no unread people any more.
+    if let Some(io) = app.accounts.io() {
+        app.reading.people_gone(&app, io);
+    }
     Ok(farewell(&who.client))
 }
 

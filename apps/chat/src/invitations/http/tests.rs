@@ -201,6 +201,8 @@ async fn an_invitation_into_a_room_leads_there_on_every_device() {
     assert_eq!(guest.post("/api/invitations/accept", &accept).await.ok(), json!({ "room": id }));
     let membership = list.expect_event(crate::rooms::contract::MEMBERSHIP).await;
     assert_eq!(membership.room, id);
+    let counts = list.expect_event(crate::reading::contract::COUNTS).await;
+    assert_eq!((&*counts.room, counts.unread), (id, 0));
     let changed = list.expect_event(crate::rooms::contract::ROOMS).await;
     assert_eq!(changed.changed[0].title, "Secret");
     let opened: Value = chat.emit_with_ack("open", &open).await.unwrap();

@@ -1,18 +1,28 @@
 //! Messages.
 
+mod pages;
+mod rows;
+mod touch;
+
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::accounts::person;
 use super::rooms::insert_member;
 use super::writer::Within;
 use super::{Sqlite, StoreError};
-use crate::messages::contract::{Author, HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, Message};
-use crate::messages::store::{MessageStore, NewMessage, Said, SaidDone};
+use crate::accounts::contract::Person;
+use crate::messages::contract::{Author, Edit, History, Message, REACTORS_MAX};
+use crate::messages::mentions::{is_for_all, is_mentioned};
+use crate::messages::store::{
+    Changes, MessageStore, NewMessage, Page, Said, SaidDone, Touch, TouchDone, TouchError,
+};
 use crate::notes::store::Posted;
-use crate::rooms::contract::RoomRole;
+use crate::rooms::contract::{Known, RoomRole};
+use rows::message_by_id;
 
 /// A message that is to be written.
+#[derive(Default)]
 pub(super) struct NewRow<'a> {
     /// The row of the room.
     pub(super) room: i64,
@@ -23,6 +33,10 @@ pub(super) struct NewRow<'a> {
     /// Whose key it is.
     pub(super) sender: &'a str,
     pub(super) key: Option<&'a str>,
+    /// The id of the message that it answers.
+    pub(super) reply_to: Option<i64>,
+    /// The ids of people who are mentioned if they are members and their names stand in the text.
+    pub(super) mentions: Vec<String>,
 }
 
 #[async_trait]
@@ -35,30 +49,68 @@ impl MessageStore for Sqlite {
         .await
     }
 
-    async fn newest(&self, room: &str) -> Result<(Vec<Message>, bool), StoreError> {
-        let rows = sqlx::query(
-            "SELECT m.id, r.public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at
-             FROM rooms r JOIN messages m ON m.room_id = r.id
-             LEFT JOIN people p ON p.id = m.person
-             WHERE r.public_id = ?1 AND r.public_id <> '' ORDER BY m.id DESC LIMIT ?2",
+    async fn touch(&self, touch: Touch, done: TouchDone) -> Result<(), StoreError> {
+        self.queue(
+            move |within| Box::pin(touch::touch(within, touch)),
+            |touched| done(touched.map_err(TouchError::from).and_then(|touched| touched)),
+        )
+        .await
+    }
+
+    async fn page(
+        &self,
+        room: &str,
+        person: &str,
+        page: Page,
+        limit: u32,
+    ) -> Result<History, StoreError> {
+        let mut connection = self.database.reads().acquire().await?;
+        Ok(pages::page(&mut connection, room, person, page, limit).await?)
+    }
+
+    async fn changes(
+        &self,
+        room: &str,
+        person: &str,
+        known: Option<Known>,
+    ) -> Result<Changes, StoreError> {
+        let mut connection = self.database.reads().acquire().await?;
+        Ok(pages::changes(&mut connection, room, person, known).await?)
+    }
+
+    async fn edits(&self, room: &str, message: i64) -> Result<Vec<Edit>, StoreError> {
+        let edits: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT e.msg, e.until FROM edits e JOIN messages m ON m.id = e.message
+             JOIN rooms r ON r.id = m.room_id
+             WHERE r.public_id = ?1 AND r.public_id <> '' AND m.id = ?2 ORDER BY e.id",
         )
         .bind(room)
-        .bind(HISTORY_MESSAGES_MAX + 1)
+        .bind(message)
         .fetch_all(&self.database.reads())
         .await?;
-        let mut bytes = 0;
-        let mut messages = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let message = message(row)?;
-            bytes += message.by.name.len() + message.text.len();
-            if bytes > HISTORY_BYTES_MAX || messages.len() == HISTORY_MESSAGES_MAX as usize {
-                break;
-            }
-            messages.push(message);
-        }
-        let has_more = messages.len() < rows.len();
-        messages.reverse();
-        Ok((messages, has_more))
+        Ok(edits.into_iter().map(|(text, until)| Edit { text, until }).collect())
+    }
+
+    async fn reactors(
+        &self,
+        room: &str,
+        message: i64,
+        emoji: &str,
+    ) -> Result<Vec<Person>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT p.id, p.role, p.name, p.colour, p.picture FROM reactions x
+             JOIN people p ON p.id = x.person JOIN messages m ON m.id = x.message
+             JOIN rooms r ON r.id = m.room_id
+             WHERE r.public_id = ?1 AND r.public_id <> '' AND m.id = ?2 AND x.emoji = ?3
+             ORDER BY x.at, p.id LIMIT ?4",
+        )
+        .bind(room)
+        .bind(message)
+        .bind(emoji)
+        .bind(REACTORS_MAX)
+        .fetch_all(&self.database.reads())
+        .await?;
+        Ok(rows.iter().map(person).collect::<Result<_, _>>()?)
     }
 }
 
@@ -69,7 +121,7 @@ async fn say(
     let Within { connection, at, .. } = within;
     // Whoever is banned or was removed is as one who never was there.
     let room = sqlx::query(
-        "SELECT r.id, r.kind, r.name, me.muted_until FROM rooms r
+        "SELECT r.id, r.kind, r.name, me.muted_until, me.read FROM rooms r
          JOIN members me ON me.room = r.id AND me.person = ?2 AND me.role <> 'banned'
          WHERE r.public_id = ?1 AND r.public_id <> ''",
     )
@@ -92,6 +144,7 @@ async fn say(
         },
         _ => Vec::new(),
     };
+    let read_before = room.try_get("read")?;
     let sender = format!("person {}", message.by.id);
     let new = NewRow {
         room: row,
@@ -100,9 +153,11 @@ async fn say(
         text: message.text.as_str(),
         sender: &sender,
         key: Some(message.key.as_str()),
+        reply_to: message.reply_to,
+        mentions: message.mentions,
     };
     let posted = insert(connection, new, at).await?;
-    Ok(posted.map(|posted| Said { posted, open_name, returned }))
+    Ok(posted.map(|posted| Said { posted, open_name, returned, read_before }))
 }
 
 /// Of two people who write to each other, the one who has left is a member again; who is. `None`: the other one has
@@ -137,9 +192,10 @@ pub(super) async fn insert(
     new: NewRow<'_>,
     at: i64,
 ) -> Result<Result<Posted, StoreError>, sqlx::Error> {
+    let is_for_all = is_for_all(new.text);
     let inserted: Option<i64> = sqlx::query_scalar(
-        "INSERT INTO messages (room_id, person, name, msg, at, key, sender)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING RETURNING id",
+        "INSERT INTO messages (room_id, person, name, msg, at, key, sender, reply_to, is_for_all)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING RETURNING id",
     )
     .bind(new.room)
     .bind(&new.by.id)
@@ -148,68 +204,97 @@ pub(super) async fn insert(
     .bind(at)
     .bind(new.key)
     .bind(new.sender)
+    .bind(new.reply_to)
+    .bind(is_for_all)
     .fetch_optional(&mut *connection)
     .await?;
-    if let Some(id) = inserted {
-        sqlx::query("UPDATE rooms SET last_message_id = ?1, active_at = ?2 WHERE id = ?3")
-            .bind(id)
-            .bind(at)
-            .bind(new.room)
-            .execute(connection)
-            .await?;
-        let message = Message {
-            id,
-            room: new.room_id,
-            by: new.by,
-            text: new.text.to_owned(),
-            at,
-            reply: None,
-            mentions: Vec::new(),
-            is_for_all: false,
-            pictures: Vec::new(),
-            reactions: Vec::new(),
-            edited_at: None,
-            is_deleted: false,
-            change: 0,
-        };
-        return Ok(Ok(Posted::New(message)));
+    let Some(id) = inserted else { return known(connection, &new).await };
+    sqlx::query("UPDATE rooms SET last_message_id = ?1, active_at = ?2 WHERE id = ?3")
+        .bind(id)
+        .bind(at)
+        .bind(new.room)
+        .execute(&mut *connection)
+        .await?;
+    // Whoever says something has read what was said before.
+    sqlx::query("UPDATE members SET read = ?1, own = ?1 WHERE room = ?2 AND person = ?3")
+        .bind(id)
+        .bind(new.room)
+        .bind(&new.by.id)
+        .execute(&mut *connection)
+        .await?;
+    let about = About { room: new.room, message: id, by: &new.by.id };
+    let mentions = &new.mentions;
+    let has_more = mention(connection, about, new.text, mentions, is_for_all).await?;
+    if has_more || new.reply_to.is_some() {
+        let stored = message_by_id(connection, id, &new.by.id).await?;
+        return Ok(Ok(Posted::New(stored.ok_or(sqlx::Error::RowNotFound)?)));
     }
-    let row = sqlx::query(
-        "SELECT m.id, ?4 AS public_id, m.person, m.name, p.colour, p.picture, m.msg, m.at
-         FROM messages m LEFT JOIN people p ON p.id = m.person
-         WHERE m.room_id = ?1 AND m.key = ?2 AND m.sender = ?3",
+    let (by, text) = (new.by, new.text.to_owned());
+    Ok(Ok(Posted::New(Message { id, room: new.room_id, by, text, at, ..Message::default() })))
+}
+
+/// What was stored under the key before.
+async fn known(
+    connection: &mut SqliteConnection,
+    new: &NewRow<'_>,
+) -> Result<Result<Posted, StoreError>, sqlx::Error> {
+    let id = sqlx::query_scalar(
+        "SELECT id FROM messages WHERE room_id = ?1 AND key = ?2 AND sender = ?3",
     )
     .bind(new.room)
     .bind(new.key)
     .bind(new.sender)
-    .bind(&new.room_id)
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
-    let known = message(&row)?;
-    let is_same = known.by.id == new.by.id && known.text == new.text;
-    Ok(if is_same { Ok(Posted::Known(known)) } else { Err(StoreError::KeyReused) })
+    let stored = message_by_id(connection, id, &new.by.id).await?;
+    let stored = stored.ok_or(sqlx::Error::RowNotFound)?;
+    // Perhaps it says something else meanwhile.
+    let is_text = stored.change > 0 || stored.text == new.text;
+    let is_same = is_text && stored.by.id == new.by.id;
+    Ok(if is_same { Ok(Posted::Known(stored)) } else { Err(StoreError::KeyReused) })
 }
 
-/// A row of `id, public_id, person, name, colour, picture, msg, at`.
-pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
-    Ok(Message {
-        reply: None,
-        mentions: Vec::new(),
-        is_for_all: false,
-        pictures: Vec::new(),
-        reactions: Vec::new(),
-        edited_at: None,
-        is_deleted: false,
-        change: 0,
-        id: row.try_get("id")?,
-        room: row.try_get("public_id")?,
-        by: Author {
-            id: row.try_get::<Option<_>, _>("person")?.unwrap_or_default(),
-            name: row.try_get("name")?,
-            colour: row.try_get::<Option<_>, _>("colour")?.unwrap_or_default(),
-            picture: row.try_get("picture")?,
-        },
-        text: row.try_get("msg")?,
-        at: row.try_get("at")?,
-    })
+/// A message, in its room, and its author.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) room: i64,
+    pub(super) message: i64,
+    pub(super) by: &'a str,
+}
+
+/// Notes whom a text mentions; whether it mentions somebody. Its author is not among them.
+pub(super) async fn mention(
+    connection: &mut SqliteConnection,
+    about: About<'_>,
+    text: &str,
+    people: &[String],
+    is_for_all: bool,
+) -> Result<bool, sqlx::Error> {
+    let mut mentioned: Vec<(String, String)> = Vec::new();
+    if !people.is_empty() {
+        let members: Vec<(String, String)> = sqlx::query_as(
+            "SELECT p.id, p.name FROM people p
+             JOIN members m ON m.person = p.id AND m.room = ?1 AND m.role <> 'banned'
+             WHERE p.id <> ?2 AND p.id IN (SELECT value FROM json_each(?3)) ORDER BY p.name, p.id",
+        )
+        .bind(about.room)
+        .bind(about.by)
+        .bind(serde_json::to_string(people).unwrap_or_default())
+        .fetch_all(&mut *connection)
+        .await?;
+        mentioned.extend(members.into_iter().filter(|(_, name)| is_mentioned(text, name)));
+    }
+    if is_for_all {
+        mentioned.push(("*".to_owned(), String::new()));
+    }
+    for (person, name) in &mentioned {
+        sqlx::query("INSERT INTO mentions (message, person, room, name) VALUES (?1, ?2, ?3, ?4)")
+            .bind(about.message)
+            .bind(person)
+            .bind(about.room)
+            .bind(name)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(!mentioned.is_empty())
 }

@@ -34,6 +34,7 @@ impl NotesStore for Sqlite {
         let rows = sqlx::query(
             "SELECT m.id, m.name, m.msg, m.at FROM messages m
              WHERE m.room_id = (SELECT id FROM rooms WHERE name = ?1 AND kind = 'open')
+             AND m.deleted_at IS NULL
              ORDER BY m.id DESC LIMIT ?2",
         )
         .bind(room.as_str())
@@ -142,9 +143,15 @@ async fn store(within: Within<'_>, post: Post) -> Result<Result<Said, StoreError
         text: post.text.as_str(),
         sender: post.sender.as_str(),
         key: post.key.as_ref().map(|key| key.as_str()),
+        ..NewRow::default()
     };
     let posted = insert(connection, new, at).await?;
-    Ok(posted.map(|posted| Said { posted, open_name: Some(open_name), returned: Vec::new() }))
+    Ok(posted.map(|posted| Said {
+        posted,
+        open_name: Some(open_name),
+        returned: Vec::new(),
+        read_before: None,
+    }))
 }
 
 impl From<&Message> for StoredMessage {

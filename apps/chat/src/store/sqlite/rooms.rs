@@ -373,7 +373,7 @@ fn room_member(row: &SqliteRow) -> Result<RoomMember, sqlx::Error> {
     })
 }
 
-fn json<T: DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, sqlx::Error> {
+pub(super) fn json<T: DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, sqlx::Error> {
     let value = text.map(serde_json::from_str).transpose();
     value.map_err(|error| sqlx::Error::Decode(BoxDynError::from(error)))
 }

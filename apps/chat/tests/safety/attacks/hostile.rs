@@ -101,6 +101,7 @@ async fn every_event_with_what_it_is_not_made_for() {
         let room = room["id"].as_str().unwrap();
         let payload = payload
             .replace("$room", room)
+            .replace("$message", "1")
             .replace("$person", &other.id)
             .replace("$banned", &other.id);
         let mutants = mutants(&serde_json::from_str(&payload).unwrap());

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { fakeConnection, placeIn, refused, roomOf, settled } from "../fake-connection.ts";
+import { countsOf, fakeConnection, placeIn, refused, roomOf, settled } from "../fake-connection.ts";
 import { othersOf, RoomList, titleOf } from "./list.svelte.ts";
 
 let fake: ReturnType<typeof fakeConnection>;
@@ -112,4 +112,43 @@ test("direct messages are called by the others, and go with their names", async 
   await load([direct]);
   list.person(person("a", "Ada"));
   expect(titleOf(list.rooms[0]!, "me")).toBe("Ada, b");
+});
+
+test("rooms with something to be read come behind the pinned ones and before the others", async () => {
+  await fake.rooms.accept();
+  const rooms = [room("pinned", 1), room("a", 2), room("b", 3), room("c", 4), room("quiet", 5)];
+  const memberships = [placeIn("pinned", { is_pinned: true }), placeIn("quiet", { is_silenced: true })];
+  const counts = [countsOf("a", { unread: 2 }), countsOf("quiet", { unread: 7 })];
+  await fake.rooms.answer("list", { rooms, memberships, counts, next: null });
+  expect(shown()).toEqual(["pinned", "a", "quiet", "c", "b"]);
+  expect(list.unread, "what is silenced is no news").toBe(2);
+  fake.rooms.tell("counts", countsOf("b", { unread: 1 }));
+  expect(shown()).toEqual(["pinned", "b", "a", "quiet", "c"]);
+  fake.rooms.tell("counts", countsOf("quiet", { unread: 8, mentions: 1 }));
+  expect(shown()).toEqual(["pinned", "quiet", "b", "a", "c"]);
+  expect(list.unread).toBe(4);
+  fake.rooms.tell("counts", countsOf("a"));
+  expect(list.counts("a")).toBeUndefined();
+  expect(shown()).toEqual(["pinned", "quiet", "b", "c", "a"]);
+  fake.rooms.tell("membership", placeIn("b", { role: null }));
+  fake.rooms.tell("rooms", { changed: [], removed: ["quiet"] });
+  expect(list.unread, "of what one has left nothing counts").toBe(0);
+});
+
+test("after a lost connection what was read meanwhile is read", async () => {
+  await load();
+  fake.rooms.tell("counts", countsOf("a", { unread: 3 }));
+  fake.rooms.drop("transport close");
+  await load();
+  expect(list.unread).toBe(0);
+});
+
+test("rooms stay where they are while somebody is about to press one", async () => {
+  await load([room("a", 1), room("b", 2), room("c", 3)]);
+  list.hold(true);
+  fake.rooms.tell("rooms", { changed: [room("a", 9), room("d", 10)], removed: ["b"] });
+  expect(shown()).toEqual(["c", "a", "d"]);
+  list.hold(true);
+  list.hold(false);
+  expect(shown()).toEqual(["d", "a", "c"]);
 });

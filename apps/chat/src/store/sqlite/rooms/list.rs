@@ -1,11 +1,13 @@
 //! The list of rooms.
 
+use std::collections::HashSet;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{folded, room_columns, room_of, room_tables};
 use crate::rooms::contract::{ListRooms, ROOMS_PAGE_MAX};
-use crate::rooms::store::{Listed, ROOMS_PINNED_MAX};
+use crate::rooms::store::{Listed, ROOMS_PINNED_MAX, ROOMS_UNREAD_MAX};
 
 /// How many rooms are told of when nobody says how many.
 const PAGE: u32 = 50;
@@ -16,6 +18,15 @@ macro_rules! is_seen {
         "r.public_id <> '' AND r.folded LIKE ?2 ESCAPE '\\' AND
          ((r.kind IN ('open', 'password') AND r.skeleton IS NOT NULL)
           OR me.role IN ('member', 'moderator', 'owner'))"
+    };
+}
+
+/// Which of one's own rooms come first: those that are pinned, and those that may have unread messages. What was said
+/// last may be one's own, and is then read, unless one has gone back.
+macro_rules! is_first {
+    () => {
+        "(coalesce(me.is_pinned, 0) = 1
+          OR (coalesce(me.role, 'banned') <> 'banned' AND coalesce(r.last_message_id > me.read, 0)))"
     };
 }
 
@@ -31,7 +42,7 @@ pub(super) async fn list(
     };
     let after = asked.after.as_deref().and_then(cursor);
     let mut rows = match after {
-        None => pinned(connection, person, &title).await?,
+        None => first(connection, person, &title).await?,
         Some(_) => Vec::new(),
     };
     let (at, id) = after.unwrap_or((i64::MAX, i64::MAX));
@@ -57,11 +68,18 @@ pub(super) async fn list(
     } else {
         None
     };
-    rows.append(&mut others);
+    // Those with unread messages have their place among the others, too.
+    let known = rows.iter().map(|row| row.try_get("row")).collect::<Result<HashSet<i64>, _>>()?;
+    for row in others {
+        if !known.contains(&row.try_get("row")?) {
+            rows.push(row);
+        }
+    }
     Ok(Listed { rooms: rows.iter().map(room_of).collect::<Result<_, _>>()?, next })
 }
 
-async fn pinned(
+/// The rooms of the first page that come before the others.
+async fn first(
     connection: &mut SqliteConnection,
     person: &str,
     title: &str,
@@ -71,13 +89,15 @@ async fn pinned(
         room_columns!(),
         " FROM ",
         room_tables!(),
-        " WHERE r.id IN (SELECT room FROM members WHERE person = ?1 AND is_pinned = 1) AND ",
+        " WHERE r.id IN (SELECT room FROM members WHERE person = ?1) AND ",
+        is_first!(),
+        " AND ",
         is_seen!(),
-        " ORDER BY r.active_at DESC, r.id DESC LIMIT ?3"
+        " ORDER BY coalesce(me.is_pinned, 0) DESC, r.active_at DESC, r.id DESC LIMIT ?3"
     ))
     .bind(person)
     .bind(title)
-    .bind(ROOMS_PINNED_MAX)
+    .bind(ROOMS_PINNED_MAX + ROOMS_UNREAD_MAX)
     .fetch_all(connection)
     .await
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::accounts::contract::Role;
 use crate::accounts::store::AccountStore as _;
-use crate::messages::store::MessageStore as _;
+use crate::messages::store::{MessageStore as _, Page};
 
 #[tokio::test]
 async fn what_was_said_before_there_were_people_was_said_by_guests_of_these_names() {
@@ -54,8 +54,9 @@ async fn what_was_said_before_there_were_people_was_said_by_guests_of_these_name
         let (id, ..) = &rooms[0];
         assert_eq!((rooms[0].1.as_str(), rooms[0].2.as_str(), rooms[0].3), ("우리 방", "open", 50));
         assert_eq!((rooms[1].1.as_str(), rooms[1].3), ("empty", 6));
-        let (messages, has_more) = store.newest(id).await.unwrap();
-        assert!(!has_more);
+        let page = store.page(id, "", Page::Newest, 100).await.unwrap();
+        assert!(!page.has_before);
+        let messages = page.messages;
         let people: Vec<_> = messages.iter().map(|message| message.by.id.as_str()).collect();
         assert_eq!(people[0], people[3], "the same name from the same browser");
         let different: std::collections::HashSet<_> = people.iter().collect();
@@ -79,7 +80,8 @@ async fn what_was_said_before_there_were_people_was_said_by_guests_of_these_name
         },
     );
     let posted = posted.await.unwrap();
-    let (messages, _) = store.newest(&posted.message().room).await.unwrap();
+    let page = store.page(&posted.message().room, "", Page::Newest, 100).await.unwrap();
+    let messages = page.messages;
     assert_eq!(messages[0].by, posted.message().by);
     store.close().await;
 }
