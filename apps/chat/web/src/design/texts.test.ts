@@ -74,7 +74,7 @@ test("what a message answers, and that it was edited or deleted, is told", () =>
 });
 
 test("how many have not read it, and who has reacted, is told in words as well", () => {
-  expect(bubble(message("x"), { unreadBy: 3 })).toContain(`aria-label="${say("unreadBy", { count: 3 })}"`);
+  expect(bubble(message("x"), { unreadBy: 3 })).toContain(`>${say("unreadBy", { count: 3 })}</span>`);
   expect(bubble(message("x"), { unreadBy: 0 })).not.toContain("unread");
   const body = bubble(message("x", { reactions: [{ emoji: "👍", count: 2, isMine: true }, { emoji: "🎉", count: 1, isMine: false }] }));
   expect(body).toMatch(/aria-pressed="true"[^>]*aria-label="👍 2"/);
