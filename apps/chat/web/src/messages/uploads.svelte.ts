@@ -2,11 +2,8 @@ import { type Picture, PICTURES_MAX } from "../contract.ts";
 import type { Picture as ShownPicture, PictureUpload } from "../design/rows.ts";
 import { newKey } from "../random.ts";
 import { isRefused, type Problem } from "../refusal.ts";
+import { refusalOf } from "./picture-limits.ts";
 
-/** The types that the server takes. */
-export const PICTURE_TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
-/** The largest picture that the server takes unless it was told otherwise; then it refuses by itself. */
-export const PICTURE_BYTES_MAX = 20 * 1024 * 1024;
 /** How many are on their way at once: the order of the rest is that in which they were chosen. */
 const SENDING_MAX = 2;
 /** What is noted while pictures are on their way, which a reload ends. */
@@ -225,13 +222,6 @@ export class Uploads<What = unknown> {
       for (const { src } of held.uploads) URL.revokeObjectURL(src);
     }
   }
-}
-
-/** Why a file cannot be sent, as far as the page knows. */
-export function refusalOf({ type, size }: Pick<File, "type" | "size">): string | undefined {
-  // Without a type the server has a look.
-  if (type !== "" && !PICTURE_TYPES.includes(type)) return "not_a_picture";
-  return size > PICTURE_BYTES_MAX ? "picture_too_big" : undefined;
 }
 
 function isProblem(error: unknown): error is Problem {

@@ -1,7 +1,8 @@
 import { beforeEach, expect, test, vi } from "vitest";
 
 import type { Picture } from "../contract.ts";
-import { type Held, PICTURE_BYTES_MAX, refusalOf, Uploads } from "./uploads.svelte.ts";
+import { PICTURE_BYTES_MAX, refusalOf } from "./picture-limits.ts";
+import { type Held, Uploads } from "./uploads.svelte.ts";
 
 const stored = new Map<string, string>();
 beforeEach(() => {
