@@ -94,12 +94,12 @@ export type Row = Message | Gap | Unread | Fold;
 
 /** Where to go in a conversation: a new object each time. */
 export interface Target {
-  /** The row. */
-  key: string;
-  /** It is the message that was looked for: marked for a moment, and given the focus. */
+  /** The row; none for the end. */
+  key?: string;
+  /** Where it is put: a line above what is new, the message that was looked for, or the first one that was in sight. */
+  place: "line" | "middle" | "top";
+  /** It is marked for a moment, and given the focus. */
   isMarked?: boolean;
-  /** It is a message, which is put into the middle, and not a line above what is read. */
-  isMessage?: boolean;
 }
 
 /** What of a conversation is in sight. */

@@ -101,9 +101,8 @@ export class Conversation {
   /** Whether what is in sight is about to be replaced, and not read. */
   private isJumping = false;
   /** Where one was before one followed a quote. */
-  private origins: number[] = [];
-  /** The first message in sight. */
-  private topInSight = 0;
+  private origins: Sight[] = [];
+  private sight: Sight = { first: 0, newest: 0, isAtEnd: true };
   /** Counts the requests for history, of which one is under way at a time. */
   private asks = 0;
   private isAsking = false;
@@ -363,9 +362,9 @@ export class Conversation {
     if (wanted !== undefined) void this.jump(wanted);
     else if (mark === undefined) {
       if (this.timeline.hasAfter) void this.toNewest();
-    } else if (this.rows.some(({ kind }) => kind === "unread")) this.target = { key: "unread" };
+    } else if (this.rows.some(({ kind }) => kind === "unread")) this.target = { key: "unread", place: "line" };
     // What is not here is read from where it begins.
-    else void this.goTo({ around: mark }, () => ({ key: "unread" }));
+    else void this.goTo({ around: mark }, () => ({ key: "unread", place: "line" }));
   }
 
   /** Goes to a message, wherever it is. */
@@ -383,16 +382,18 @@ export class Conversation {
 
   /** Goes to a message that another one quotes; `back` returns. */
   follow(id: number): void {
-    if (this.topInSight > 0) this.origins.push(this.topInSight);
+    this.origins.push(this.sight);
     void this.jump(id);
   }
 
   /** Returns to where one was before one followed a quote. */
   back(): void {
-    const id = this.origins.pop();
-    if (id === undefined) return;
-    if (this.timeline.message(id)) this.target = this.targetOf(id, false);
-    else void this.goTo({ around: id }, () => this.targetOf(id, false));
+    const origin = this.origins.pop();
+    if (!origin) return;
+    const { first, isAtEnd } = origin;
+    const target = (): Target => (isAtEnd ? { place: "top" } : { ...this.targetOf(first, false), place: "top" });
+    if (isAtEnd ? !this.timeline.hasAfter : this.timeline.message(first)) this.target = target();
+    else void this.goTo(isAtEnd ? {} : { around: first }, target);
   }
 
   /** Goes to the newest message. */
@@ -417,7 +418,7 @@ export class Conversation {
   private targetOf(id: number, isMarked: boolean): Target {
     const messages = this.rows.filter((row) => row.kind === "message" && row.id !== undefined) as MessageRow[];
     const row = messages.find((one) => one.id! >= id) ?? messages.at(-1);
-    return { key: row?.key ?? "", isMarked: isMarked && row?.id === id, isMessage: true };
+    return { key: row?.key, place: "middle", isMarked: isMarked && row?.id === id };
   }
 
   /** Loads older messages, as the reader comes near to where they are; again after a failure only on asking. */
@@ -492,11 +493,11 @@ export class Conversation {
   }
 
   /** What of it is in sight. */
-  sees({ first, newest, isAtEnd }: Sight): void {
-    this.topInSight = first;
+  sees(sight: Sight): void {
+    this.sight = sight;
     // While somebody reads further up, nothing goes away there.
-    this.timeline.isAtEnd = isAtEnd;
-    this.pointer.see(newest);
+    this.timeline.isAtEnd = sight.isAtEnd;
+    this.pointer.see(sight.newest);
   }
 
   /** From this message on one has not read, until the room is shown anew. */

@@ -404,7 +404,7 @@ test("a room is opened at the first message that was not read", async () => {
   const counts = countsOf("r", { read: 2, unread: 2 });
   await fake.chat.answer("open", openedRoom("r", many(1, 4), { counts, has_after: true }));
   expect(shown()).toEqual(["m1", "m2", "new:", "m3", "m4"]);
-  expect(conversations.current!.target).toEqual({ key: "unread" });
+  expect(conversations.current!.target).toEqual({ key: "unread", place: "line" });
   expect(conversations.current!.hasAfter).toBe(true);
   fake.rooms.tell("counts", countsOf("r", { read: 4 }));
   await settled();
@@ -427,7 +427,7 @@ test("a room that is shown again begins where it was not read, wherever that is"
   fake.rooms.tell("counts", countsOf("r", { read: 9, unread: 3 }));
   conversations.show("r");
   expect(shown()).toEqual(["m8", "m9", "new:", "m10", "m11", "m12"]);
-  expect(conversations.current!.target).toEqual({ key: "unread" });
+  expect(conversations.current!.target).toEqual({ key: "unread", place: "line" });
   // Marked as unread, on another device, before what is here.
   fake.rooms.tell("counts", countsOf("r", { read: 3, unread: 9 }));
   conversations.show("s");
@@ -513,7 +513,7 @@ test("an address of a message opens the room there", async () => {
   expect(fake.chat.asked("open")).toEqual([{ room: "r", around: 50 }]);
   const counts = countsOf("r", { read: 60, unread: 3 });
   await fake.chat.answer("open", openedRoom("r", many(49, 51), { counts, has_before: true, has_after: true }));
-  expect(conversations.current!.target).toEqual({ key: "m50", isMarked: true, isMessage: true });
+  expect(conversations.current!.target).toEqual({ key: "m50", isMarked: true, place: "middle" });
   expect(fake.chat.asked("history")).toEqual([]);
 });
 
@@ -524,7 +524,7 @@ test("a message that is gone is said to be, and what was said around it is shown
   expect(fake.chat.asked("history")).toEqual([{ room: "r", around: 50 }]);
   await fake.chat.answer("history", { messages: [messageIn("r", 49), messageIn("r", 52)], has_before: true, has_after: true });
   expect(conversations.current!.notice).toEqual({ code: "gone" });
-  expect(conversations.current!.target).toEqual({ key: "m52", isMarked: false, isMessage: true });
+  expect(conversations.current!.target).toEqual({ key: "m52", isMarked: false, place: "middle" });
 });
 
 test("whoever follows a quote comes back to where that was", async () => {
@@ -532,16 +532,28 @@ test("whoever follows a quote comes back to where that was", async () => {
   await enter("r", many(60, 70));
   sees(69, 65);
   conversations.show("r", 62);
-  expect(conversations.current!.target).toEqual({ key: "m62", isMarked: true, isMessage: true });
+  expect(conversations.current!.target).toEqual({ key: "m62", isMarked: true, place: "middle" });
   sees(64, 61);
   conversations.show("r", 5);
   await fake.chat.answer("history", page(4, 6));
   expect(shown()).toEqual(["m4", "m5", "m6"]);
   conversations.show("r");
   await fake.chat.answer("history", page(60, 70));
-  expect(conversations.current!.target).toMatchObject({ key: "m61", isMarked: false });
+  expect(conversations.current!.target).toMatchObject({ key: "m61", place: "top", isMarked: false });
   conversations.show("r");
-  expect(conversations.current!.target).toMatchObject({ key: "m65" });
+  expect(conversations.current!.target).toMatchObject({ key: "m65", place: "top" });
+});
+
+test("whoever follows a quote from the end comes back to the end", async () => {
+  await fake.chat.accept();
+  await enter("r", many(60, 70));
+  conversations.current!.sees({ first: 65, newest: 70, isAtEnd: true });
+  conversations.show("r", 5);
+  await fake.chat.answer("history", page(4, 6));
+  conversations.show("r");
+  expect(fake.chat.asked("history")).toEqual([{ room: "r" }]);
+  await fake.chat.answer("history", page(60, 70, true, false));
+  expect(conversations.current!.target).toEqual({ place: "top" });
 });
 
 test("what is seen is read, while somebody looks", async () => {
