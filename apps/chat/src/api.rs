@@ -1,8 +1,8 @@
 //! HTTP below `/api`: JSON in and out, for this server's own page and for programs.
 //!
 //! What changes something is asked with `Content-Type: application/json`, which no form of another site can send, and
-//! from a page of this server, by the browser's word (`Sec-Fetch-Site`, or `Origin` where it says none). Nothing is
-//! cached. A refused request is answered 4xx with `{ "error": Refusal }`.
+//! from a page of this server, by the browser's word (`Sec-Fetch-Site`, or `Origin` where it says none). A picture is
+//! sent as a file of bytes instead, which no form can send either. Nothing but pictures is cached. A refused request is answered 4xx with `{ "error": Refusal }`.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::contract::Refusal;
 use crate::invitations;
 use crate::refusal::Refused;
-use crate::{accounts, admin};
+use crate::{accounts, admin, pictures};
 
 /// The most bytes of a body.
 pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -39,6 +39,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(accounts::passkeys::http::routes())
         .merge(admin::http::routes())
         .merge(invitations::http::routes())
+        .merge(pictures::http::routes())
         .fallback(async || Refused::NotThere)
         .layer(middleware::from_fn_with_state(app.clone(), guard))
         .with_state(app)
@@ -49,7 +50,8 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let kept = response.headers_mut().entry(header::CACHE_CONTROL);
+    kept.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -62,11 +64,15 @@ fn check(app: &App, request: &Request) -> Result<(), Refused> {
     }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        let advice = "send it with the header Content-Type: application/json";
-        return Err(Refused::BadRequest(advice.to_owned()));
-    }
-    Ok(())
+    let (is_right, advice) = if pictures::http::is_file(request) {
+        let is_image = kind.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("image/"));
+        let is_bytes = kind.eq_ignore_ascii_case("application/octet-stream");
+        (is_image || is_bytes, "send it with the header Content-Type: application/octet-stream")
+    } else {
+        let is_json = kind.eq_ignore_ascii_case("application/json");
+        (is_json, "send it with the header Content-Type: application/json")
+    };
+    if is_right { Ok(()) } else { Err(Refused::BadRequest(advice.to_owned())) }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -136,7 +142,11 @@ fn status(refused: &Refused) -> StatusCode {
             StatusCode::TOO_MANY_REQUESTS
         }
         Refused::BodyLate => StatusCode::REQUEST_TIMEOUT,
-        Refused::Storage => StatusCode::SERVICE_UNAVAILABLE,
+        Refused::FileLarge(_) | Refused::PictureLarge | Refused::AnimationLong => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        Refused::NotAPicture => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refused::Storage | Refused::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refused::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::BAD_REQUEST,
     }

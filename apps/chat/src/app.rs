@@ -10,6 +10,7 @@ use crate::accounts::{Accounts, now};
 use crate::address::Reach;
 use crate::keys;
 use crate::notes::people::People;
+use crate::pictures::Pictures;
 use crate::presence::seen::Ended;
 use crate::quota::{Quotas, Usage};
 use crate::reading::live::Reading;
@@ -35,6 +36,8 @@ pub struct App {
     pub reading: Arc<Reading>,
     /// Of whom a connection has ended.
     pub ended: Arc<Ended>,
+    /// What is at work for pictures.
+    pub pictures: Arc<Pictures>,
     /// How much each address and each person has done.
     pub usage: Arc<Usage>,
     /// Whose holders may read rooms from outside.
@@ -59,6 +62,7 @@ impl App {
             rooms: Arc::default(),
             reading: Arc::default(),
             ended: Arc::default(),
+            pictures: Arc::new(Pictures::open(data)?),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME))?,
             started_at: now(),
@@ -86,6 +90,7 @@ pub(crate) mod tests {
             rooms: Arc::default(),
             reading: Arc::default(),
             ended: Arc::default(),
+            pictures: Arc::new(Pictures::open(data).unwrap()),
             usage: Arc::new(Usage::new(Quotas::default())),
             keys: FileKeys::open(data.join(keys::FILE_NAME)).unwrap(),
             started_at: now(),

@@ -9,6 +9,7 @@ use crate::address::PublicUrl;
 use crate::admin::command::AdminCommand;
 use crate::emit::EmitArgs;
 use crate::keys::KeyCommand;
+use crate::pictures::worker::{self, ConvertArgs};
 use crate::tail::TailArgs;
 
 pub use limits::LimitArgs;
@@ -66,6 +67,9 @@ pub enum Command {
     /// it was, so that no event is missing or comes twice; news of it is on standard error. SIGINT and
     /// SIGTERM end it with status 0, as does whoever closes its standard output.
     Tail(TailArgs),
+    /// Convert a picture, as the server asks for it
+    #[command(name = worker::COMMAND, hide = true)]
+    ConvertPicture(ConvertArgs),
 }
 
 /// How to serve.

@@ -12,7 +12,8 @@
 //! - [`lab`] shows one live feed on eight roads, and what each costs: by itself, or beside the chat.
 //! - [`contract`] declares once what travels, for the server, its tests and the page.
 //! - A feature is a folder with its contract, its handlers, what it needs of the store, and, under the same name in
-//!   `web/src`, its part of the page: [`accounts`], [`invitations`], [`rooms`], [`messages`], [`reading`], [`presence`],
+//!   `web/src`, its part of the page: [`accounts`], [`invitations`], [`rooms`], [`messages`], [`pictures`], [`reading`],
+//!   [`presence`],
 //!   [`admin`]; [`notes`] is the chat of the notes. [`app`] is what they share.
 //! - [`conversation`] is the namespace `/chat`, in which rooms, messages and presence have their events.
 //! - [`input`] and [`names`] check what people typed, [`quota`] how much of it, [`store`] keeps everything.
@@ -39,6 +40,7 @@ pub mod lab;
 pub mod messages;
 pub mod names;
 pub mod notes;
+pub mod pictures;
 pub mod presence;
 pub mod quota;
 pub mod reading;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use sockeye_chat::cli::credentials::ExitStatus;
 use sockeye_chat::cli::{Cli, Command};
+use sockeye_chat::pictures::worker;
 use sockeye_chat::tail::TailArgs;
 use sockeye_chat::{admin, emit, keys, lab, serve, signals, tail};
 #[cfg(not(target_env = "msvc"))]
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
             Command::Admin(args) => admin::command::run(&args),
             Command::Emit(args) => emit::run(&args),
             Command::Tail(args) => tail(&args),
+            Command::ConvertPicture(args) => {
+                worker::run(&args).map(|()| ExitStatus::Done).map_err(Into::into)
+            }
         };
     match ended {
         Ok(status) => status.into(),

@@ -28,6 +28,10 @@ pub struct Quotas {
     pub bytes_per_second: u64,
     /// Bytes of messages a day, counted alike.
     pub bytes_per_day: u64,
+    /// Pictures a minute; half a minute's worth at once.
+    pub pictures_per_minute: u32,
+    /// Bytes of pictures a day, as they are sent.
+    pub picture_bytes_per_day: u64,
     /// New rooms an hour; twenty minutes' worth at once.
     pub rooms_per_hour: u32,
     /// Entries into rooms a second; twenty seconds' worth at once.
@@ -46,6 +50,7 @@ const GUESSES_OF_PERSON: Rate = Rate { amount: 6, per: Duration::from_secs(60), 
 const GUESSES_OF_ORIGIN: Rate = Rate { amount: 20, per: Duration::from_secs(60), at_once: 20 };
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest message always fits into an empty bucket.
@@ -67,7 +72,7 @@ pub enum Limit {
     Rate,
     /// New rooms.
     Rooms,
-    /// Bytes of a day.
+    /// Bytes of a day, of messages or of pictures.
     Day,
 }
 
@@ -91,6 +96,8 @@ struct Reached {
     messages: AtomicU64,
     bytes: AtomicU64,
     day: AtomicU64,
+    pictures: AtomicU64,
+    picture_bytes: AtomicU64,
     rooms: AtomicU64,
     joins: AtomicU64,
     connections: AtomicU64,
@@ -111,6 +118,8 @@ struct Buckets {
     messages: Bucket,
     bytes: Bucket,
     day: Bucket,
+    pictures: Bucket,
+    picture_bytes: Bucket,
     rooms: Bucket,
     joins: Bucket,
     guesses: Bucket,
@@ -122,6 +131,8 @@ impl Default for Quotas {
             messages_per_second: 200,
             bytes_per_second: 256 * 1024,
             bytes_per_day: 256 * 1024 * 1024,
+            pictures_per_minute: 60,
+            picture_bytes_per_day: 1024 * 1024 * 1024,
             rooms_per_hour: 60,
             joins_per_second: 50,
             connections_max: 1_000,
@@ -145,6 +156,16 @@ impl Quotas {
         Rate { amount, per: DAY, at_once: amount.max(BYTES_AT_ONCE_MIN) }
     }
 
+    fn pictures(&self) -> Rate {
+        let amount = u64::from(self.pictures_per_minute);
+        Rate { amount, per: MINUTE, at_once: (amount / 2).max(1) }
+    }
+
+    fn picture_bytes(&self) -> Rate {
+        let amount = self.picture_bytes_per_day;
+        Rate { amount, per: DAY, at_once: amount }
+    }
+
     fn rooms(&self) -> Rate {
         let amount = u64::from(self.rooms_per_hour);
         Rate { amount, per: HOUR, at_once: (amount / 3).max(1) }
@@ -164,13 +185,19 @@ impl Usage {
     }
 
     /// Each limit: the option of `sockeye serve` that sets it, its value there, and how often it was reached.
-    pub fn limits(&self) -> [(&'static str, u64, u64); 6] {
+    pub fn limits(&self) -> [(&'static str, u64, u64); 8] {
         let Usage { quotas, reached, .. } = self;
         let times = |count: &AtomicU64| count.load(Ordering::Relaxed);
         [
             ("messages-per-second", quotas.messages_per_second.into(), times(&reached.messages)),
             ("kib-per-second", quotas.bytes_per_second / 1024, times(&reached.bytes)),
             ("mib-per-day", quotas.bytes_per_day / (1024 * 1024), times(&reached.day)),
+            ("pictures-per-minute", quotas.pictures_per_minute.into(), times(&reached.pictures)),
+            (
+                "picture-mib-per-day",
+                quotas.picture_bytes_per_day / (1024 * 1024),
+                times(&reached.picture_bytes),
+            ),
             ("rooms-per-hour", quotas.rooms_per_hour.into(), times(&reached.rooms)),
             ("joins-per-second", quotas.joins_per_second.into(), times(&reached.joins)),
             ("connections-max", quotas.connections_max.into(), times(&reached.connections)),
@@ -220,6 +247,23 @@ impl Usage {
         let bytes = (bytes + MESSAGE_OVERHEAD_BYTES) as u64;
         self.using_both(person, origin, |buckets, _, now| {
             buckets.say(&self.quotas, &self.reached, bytes, now)
+        })
+    }
+
+    /// Somebody who is logged in wants to send a picture of so many bytes.
+    ///
+    /// # Errors
+    /// Too many pictures or bytes by this person or from this address; then nothing is counted.
+    pub fn picture(&self, person: &str, origin: Origin, bytes: u64) -> Result<(), Exceeded> {
+        let (quotas, reached) = (self.quotas, &self.reached);
+        self.using_both(person, origin, |buckets, _, now| {
+            let mut after = *buckets;
+            let taken = after.picture_bytes.take(quotas.picture_bytes(), bytes, now);
+            Reached::count(&reached.picture_bytes, Limit::Day, taken)?;
+            let taken = after.pictures.take(quotas.pictures(), 1, now);
+            Reached::count(&reached.pictures, Limit::Rate, taken)?;
+            *buckets = after;
+            Ok(())
         })
     }
 
@@ -319,8 +363,9 @@ impl Buckets {
 
 impl Fills for Buckets {
     fn full_at(&self) -> Option<Instant> {
-        let Buckets { messages, bytes, day, rooms, joins, guesses } = self;
-        [messages, bytes, day, rooms, joins, guesses].into_iter().filter_map(Bucket::full_at).max()
+        let Buckets { messages, bytes, day, pictures, picture_bytes, rooms, joins, guesses } = self;
+        let all = [messages, bytes, day, pictures, picture_bytes, rooms, joins, guesses];
+        all.into_iter().filter_map(Bucket::full_at).max()
     }
 }
 
@@ -446,10 +491,12 @@ mod tests {
         assert_eq!(limits[0], ("messages-per-second", 1, 1));
         assert_eq!(limits[1], ("kib-per-second", 256, 0));
         assert_eq!(limits[2], ("mib-per-day", 256, 0));
-        assert_eq!(limits[3], ("rooms-per-hour", 3, 3));
-        assert_eq!(limits[4], ("joins-per-second", 50, 0));
+        assert_eq!(limits[3], ("pictures-per-minute", 60, 0));
+        assert_eq!(limits[4], ("picture-mib-per-day", 1_024, 0));
+        assert_eq!(limits[5], ("rooms-per-hour", 3, 3));
+        assert_eq!(limits[6], ("joins-per-second", 50, 0));
         usage.connection_refused();
-        assert_eq!(usage.limits()[5], ("connections-max", 1_000, 1));
+        assert_eq!(usage.limits()[7], ("connections-max", 1_000, 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -458,6 +505,8 @@ mod tests {
             messages_per_second: 0,
             bytes_per_second: 0,
             bytes_per_day: 0,
+            pictures_per_minute: 0,
+            picture_bytes_per_day: 0,
             rooms_per_hour: 0,
             joins_per_second: 0,
             connections_max: 0,

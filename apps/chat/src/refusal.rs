@@ -12,8 +12,9 @@ use crate::admin::store::Denied;
 use crate::contract::Refusal;
 use crate::input::{Field, InvalidText, Problem};
 use crate::invitations::{INVITATIONS_MAX, INVITATIONS_OF_MEMBER_MAX};
-use crate::messages::contract::{EDITS_MAX, REACTIONS_MAX};
+use crate::messages::contract::{EDITS_MAX, PICTURES_MAX, REACTIONS_MAX};
 use crate::messages::store::TouchError;
+use crate::pictures::contract::MEGAPIXELS_OF_PHOTOS;
 use crate::quota::{Exceeded, Limit};
 use crate::rooms::contract::{
     CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX,
@@ -76,6 +77,23 @@ pub(crate) enum Refused {
     TooFast(Duration),
     #[error("too many new rooms; try again in {} s", seconds(.0))]
     TooManyRooms(Duration),
+    #[error("the server is busy with pictures; try again in {} s", seconds(.0))]
+    Busy(Duration),
+    #[error("this is no picture that can be read; JPEG, PNG, GIF and WebP are taken")]
+    NotAPicture,
+    #[error("a picture has at most {} MiB", .0 / (1024 * 1024))]
+    FileLarge(u64),
+    #[error(
+        "the picture has too many pixels, or cannot be read in the memory that there is for it; \
+         photos of up to {MEGAPIXELS_OF_PHOTOS} megapixels are taken"
+    )]
+    PictureLarge,
+    #[error("the animation is too long; send a shorter or a smaller one")]
+    AnimationLong,
+    #[error("a picture is not there any more; send it again")]
+    PictureGone,
+    #[error("a message has at most {PICTURES_MAX} pictures")]
+    TooManyPictures,
     #[error("today's share is used; try again in {} s", seconds(.0))]
     QuotaUsed(Duration),
     #[error("there is no such room, or it is not for everybody")]
@@ -171,6 +189,13 @@ impl Refused {
             Refused::DiskFull => "disk_full",
             Refused::TooFast(_) => "too_fast",
             Refused::TooManyRooms(_) => "too_many_rooms",
+            Refused::Busy(_) => "busy",
+            Refused::NotAPicture => "not_a_picture",
+            Refused::FileLarge(_) => "file_too_large",
+            Refused::PictureLarge => "picture_too_large",
+            Refused::AnimationLong => "animation_too_long",
+            Refused::PictureGone => "picture_gone",
+            Refused::TooManyPictures => "too_many_pictures",
             Refused::QuotaUsed(_) => "quota_used",
             Refused::RoomGone => "gone",
             Refused::Gone => "client_gone",
@@ -203,6 +228,7 @@ impl Refused {
             Refused::TooFast(after)
             | Refused::TooManyRooms(after)
             | Refused::QuotaUsed(after)
+            | Refused::Busy(after)
             | Refused::Muted(after) => Some(seconds(after)),
             _ => None,
         };
@@ -267,6 +293,7 @@ impl From<StoreError> for Refused {
             StoreError::Write => Refused::Storage,
             StoreError::Full => Refused::DiskFull,
             StoreError::Gone => Refused::RoomGone,
+            StoreError::PictureGone => Refused::PictureGone,
             StoreError::Muted(left) => {
                 Refused::Muted(Duration::from_millis(left.try_into().unwrap_or_default()))
             }

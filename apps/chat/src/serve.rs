@@ -32,6 +32,7 @@ use crate::keys;
 use crate::lab::{self, Lab};
 use crate::notes;
 use crate::notes::people::People;
+use crate::pictures::Pictures;
 use crate::quota::Usage;
 use crate::rooms::list as rooms;
 use crate::site::{Site, secure};
@@ -92,6 +93,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         rooms: Arc::default(),
         reading: Arc::default(),
         ended: Arc::default(),
+        pictures: Arc::new(pictures(args)?),
         usage: Arc::new(Usage::new(quotas)),
         keys: keys.clone(),
         started_at: now(),
@@ -104,7 +106,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
     let site = Arc::new(Site::new(app.clone(), ui));
-    let forgetting = tokio::spawn(forget_what_is_over(app.accounts.clone()));
+    let forgetting = tokio::spawn(forget_what_is_over(app.clone()));
 
     let (close, closing) = oneshot::channel::<()>();
     let http = HttpServer::new(listeners, router(args, &site, &server, (keys, pages_of_lab)))
@@ -153,6 +155,13 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Their folder, and what converts them.
+fn pictures(args: &ServeArgs) -> anyhow::Result<Pictures> {
+    let pictures = Pictures::open(&args.data)
+        .with_context(|| format!("cannot keep pictures in {}", args.data.display()))?;
+    Ok(pictures.in_processes().bytes_max(args.limits.picture_bytes_max()))
 }
 
 fn server(args: &ServeArgs, app: App, connections_max: u32) -> Result<Server, BuildError> {
@@ -272,13 +281,16 @@ fn announce(args: &ServeArgs, scheme: &str, port: u16, app: &App) -> io::Result<
     out.flush()
 }
 
-/// Forgets sessions and guests that are over, now and then.
-async fn forget_what_is_over(accounts: Accounts) {
+/// Forgets sessions, guests and pictures that are over, now and then.
+async fn forget_what_is_over(app: App) {
     let mut times = tokio::time::interval(FORGETTING_INTERVAL);
     loop {
         times.tick().await;
-        if let Err(error) = accounts.forget_what_is_over().await {
+        if let Err(error) = app.accounts.forget_what_is_over().await {
             tracing::debug!(%error, "what is over was not forgotten");
+        }
+        if let Err(error) = app.pictures.sweep(&app).await {
+            tracing::debug!(%error, "the files of pictures that are gone were not deleted");
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::ui::Ui;
 
 /// Everything comes from this server, nothing is inline, nobody may frame the pages.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+     img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
      form-action 'self'; frame-ancestors 'none'";
 
 /// What the page is made from.
@@ -92,7 +92,8 @@ const OWN: (HeaderName, &str) = (header::CACHE_CONTROL, "private, no-cache");
 
 async fn page(State(site): State<Arc<Site>>, request: Parts) -> Response {
     match site.app.accounts.boot(&request, &site.app.reach).await {
-        Ok((boot, renewed)) => {
+        Ok((mut boot, renewed)) => {
+            boot.picture_bytes_max = site.app.pictures.bytes_max;
             let page = site.ui.page(&boot, html::NEEDS_SCRIPT);
             let page = page.unwrap_or_else(|| html::document(html::NO_UI));
             let mut response = ([OWN], Html(page)).into_response();

@@ -17,6 +17,7 @@ use crate::admin::store::AdminStore;
 use crate::invitations::store::InvitationStore;
 use crate::messages::store::MessageStore;
 use crate::notes::store::NotesStore;
+use crate::pictures::store::PictureStore;
 use crate::reading::store::ReadingStore;
 use crate::rooms::store::RoomStore;
 pub use sqlite::{FILE_NAME, Fault};
@@ -33,6 +34,7 @@ pub trait Store:
     + MessageStore
     + NotesStore
     + PasskeyStore
+    + PictureStore
     + ReadingStore
     + RoomStore
     + Debug
@@ -97,6 +99,9 @@ pub enum StoreError {
     /// The one who says it may say nothing for so long, in milliseconds.
     #[error("the person may say nothing for a while")]
     Muted(i64),
+    /// A picture that the message is to have is not there, is another person's or another room's, or was said.
+    #[error("a picture is not there")]
+    PictureGone,
     /// There is no such room any more.
     #[error("the room is gone")]
     Gone,

@@ -163,6 +163,8 @@ async fn nobody_reads_what_they_may_not() {
             messages_per_second: 0,
             bytes_per_second: 0,
             bytes_per_day: 0,
+            pictures_per_minute: 0,
+            picture_bytes_per_day: 0,
             rooms_per_hour: 0,
             joins_per_second: 0,
             connections_max: 0,

@@ -116,6 +116,8 @@ pub struct Boot {
     /// The address for links that others are given, such as `https://chat.example`. Whoever is not logged in is told
     /// of no other than the public one and the one that was asked for.
     pub address: String,
+    /// The most bytes of a picture that is sent.
+    pub picture_bytes_max: u64,
     /// Whether there is no such page; the answer has the status 404.
     pub is_missing: bool,
 }

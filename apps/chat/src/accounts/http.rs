@@ -166,7 +166,8 @@ fn set_cookie(response: &mut Response, cookie: Option<HeaderValue>) {
 }
 
 async fn me(State(app): State<App>, request: Parts) -> Result<Response, Refused> {
-    let (boot, renewed) = app.accounts.boot(&request, &app.reach).await?;
+    let (mut boot, renewed) = app.accounts.boot(&request, &app.reach).await?;
+    boot.picture_bytes_max = app.pictures.bytes_max;
     let mut response = Json(boot).into_response();
     set_cookie(&mut response, renewed);
     Ok(response)

@@ -182,6 +182,7 @@ impl Accounts {
             has_lab: reach.has_lab,
             is_local: reach.is_local,
             address: if is_known { reach.best_for(request) } else { reach.seen_as(request) },
+            picture_bytes_max: 0,
             is_missing: false,
         };
         Ok((boot, renewed))

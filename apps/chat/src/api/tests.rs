@@ -194,7 +194,7 @@ impl Browser {
 }
 
 /// Every request that changes something, or looks as if it did.
-const CHANGES: [(&str, &str); 29] = [
+const CHANGES: [(&str, &str); 30] = [
     ("POST", "/api/setup"),
     ("POST", "/api/login"),
     ("POST", "/api/guests"),
@@ -223,6 +223,7 @@ const CHANGES: [(&str, &str); 29] = [
     ("POST", "/api/admin/people/x/close"),
     ("DELETE", "/api/admin/rooms/x"),
     ("PUT", "/api/admin/settings"),
+    ("POST", "/api/rooms/x/pictures"),
     ("POST", "/api/nothing"),
 ];
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::pictures::contract::PICTURE_BYTES_MAX;
 use crate::quota::Quotas;
 
 const KIB: u64 = 1024;
@@ -28,6 +29,22 @@ pub struct LimitArgs {
     #[arg(long, value_name = "MIB", default_value_t = mib(Quotas::default().bytes_per_day))]
     #[arg(env = "SOCKEYE_MIB_PER_DAY")]
     pub mib_per_day: u32,
+
+    /// MiB of a picture that is sent
+    #[arg(long, value_name = "MIB", default_value_t = mib(PICTURE_BYTES_MAX))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    #[arg(env = "SOCKEYE_PICTURE_MIB", help_heading = "Pictures")]
+    pub picture_mib: u32,
+
+    /// Pictures a minute; half a minute's worth at once
+    #[arg(long, value_name = "N", default_value_t = Quotas::default().pictures_per_minute)]
+    #[arg(env = "SOCKEYE_PICTURES_PER_MINUTE", help_heading = "Pictures")]
+    pub pictures_per_minute: u32,
+
+    /// MiB of pictures a day
+    #[arg(long, value_name = "MIB", default_value_t = mib(Quotas::default().picture_bytes_per_day))]
+    #[arg(env = "SOCKEYE_PICTURE_MIB_PER_DAY", help_heading = "Pictures")]
+    pub picture_mib_per_day: u32,
 
     /// New rooms an hour; twenty minutes' worth at once
     #[arg(long, value_name = "N", default_value_t = Quotas::default().rooms_per_hour)]
@@ -58,10 +75,17 @@ impl LimitArgs {
             messages_per_second: self.messages_per_second,
             bytes_per_second: u64::from(self.kib_per_second) * KIB,
             bytes_per_day: u64::from(self.mib_per_day) * MIB,
+            pictures_per_minute: self.pictures_per_minute,
+            picture_bytes_per_day: u64::from(self.picture_mib_per_day) * MIB,
             rooms_per_hour: self.rooms_per_hour,
             joins_per_second: self.joins_per_second,
             connections_max: self.connections_max,
         }
+    }
+
+    /// The most bytes of a picture that is sent.
+    pub fn picture_bytes_max(&self) -> u64 {
+        u64::from(self.picture_mib) * MIB
     }
 
     /// How much of the file system has to be free, if it was told.

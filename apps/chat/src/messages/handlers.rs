@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::contract::{
     self, AskHistory, AskReactors, Author, Edit, EditMessage, Edited, HISTORY_MESSAGES_MAX,
-    History, MENTIONS_MAX, Message, OneMessage, React, Reacted, Say,
+    History, MENTIONS_MAX, Message, OneMessage, PICTURES_MAX, React, Reacted, Say,
 };
 use super::delivery::{deliver, deliver_touch};
 use super::store::{How, NewMessage, Page, Said, Touch, TouchDone, TouchError, Touched};
@@ -100,7 +100,14 @@ fn take(asking: &Asking, request: Say) -> Result<NewMessage, Refused> {
     if !open.has(&request.room) {
         return Err(Refused::NotOpened);
     }
-    let text = MessageText::parse(request.text)?;
+    if request.pictures.len() > PICTURES_MAX {
+        return Err(Refused::TooManyPictures);
+    }
+    let text = if request.pictures.is_empty() {
+        MessageText::parse(request.text)?
+    } else {
+        MessageText::parse_beside_pictures(request.text)?
+    };
     let key = MessageKey::parse(request.key)?;
     app.usage.say(&caller.id, open.origin, text.as_str().len())?;
     let person = caller.person();
@@ -110,8 +117,15 @@ fn take(asking: &Asking, request: Say) -> Result<NewMessage, Refused> {
         colour: person.colour,
         picture: person.picture.clone(),
     };
-    let mentions = mentions(request.mentions);
-    Ok(NewMessage { room: request.room, by, text, key, reply_to: request.reply_to, mentions })
+    Ok(NewMessage {
+        room: request.room,
+        by,
+        text,
+        pictures: request.pictures,
+        key,
+        reply_to: request.reply_to,
+        mentions: mentions(request.mentions),
+    })
 }
 
 /// As many as there may be.

@@ -39,6 +39,8 @@ pub struct NewMessage {
     pub by: Author,
     /// What is said; empty if there are pictures.
     pub text: MessageText,
+    /// The ids of pictures that its sender has sent to the room.
+    pub pictures: Vec<String>,
     /// What its sender calls it.
     pub key: MessageKey,
     /// The id of the message that it answers.
@@ -147,7 +149,8 @@ pub trait MessageStore {
     /// # Errors
     /// [`StoreError::Closed`]; `done` is dropped without being run. `done` hears [`StoreError::Gone`] when there is no
     /// such room any more, its sender is no member at that point of the stored order, or whom they write to has
-    /// blocked them; [`StoreError::Muted`] when they may say nothing now.
+    /// blocked them; [`StoreError::Muted`] when they may say nothing now;
+    /// [`StoreError::PictureGone`] when one of the pictures is not there, another person's, another room's or was said.
     ///
     /// # Cancel safety
     /// Cancelled before it returns, nothing was queued.

@@ -34,6 +34,9 @@ pub const POSTED: Event<StoredMessage> = Event::new("chat");
 /// Somebody left the room or lost the connection; sent to those who are still there.
 pub const LEFT: Event<Presence> = Event::new("leave");
 
+/// What stands in the text of a message for each of its pictures: the notes' chat has none.
+pub const PICTURE: &str = "[picture]";
+
 /// The most messages in the answer to [`JOIN`].
 pub const HISTORY_MESSAGES_MAX: u32 = 100;
 /// The most bytes of message text in the answer to [`JOIN`]; older messages beyond it are left out.

@@ -22,6 +22,7 @@ mod lock;
 mod messages;
 mod notes;
 mod passkeys;
+mod pictures;
 mod reading;
 mod room_names;
 mod rooms;
@@ -221,6 +222,7 @@ fn migrator() -> Migrator {
         ("people", include_str!("../../migrations/0004_people.sql")),
         ("mutes", include_str!("../../migrations/0005_mutes.sql")),
         ("messages and reading", include_str!("../../migrations/0006_messages_and_reading.sql")),
+        ("pictures", include_str!("../../migrations/0007_pictures.sql")),
     ];
     let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

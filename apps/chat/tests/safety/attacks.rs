@@ -5,5 +5,7 @@ mod escalation;
 mod guessing;
 mod hostile;
 mod names;
+#[cfg(target_os = "linux")]
+mod pictures;
 mod races;
 mod sessions;

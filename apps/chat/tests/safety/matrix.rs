@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use crate::cast::{Cast, HUSH, Place};
 use crate::table::{
-    ENDPOINTS, Endpoint, Kind, Level, OTHER_EVENTS, PUBLIC, ROOM_EVENTS, RoomEvent, Who,
+    ENDPOINTS, Endpoint, Kind, Level, OTHER_EVENTS, PICTURE_REQUESTS, PUBLIC, ROOM_EVENTS,
+    RoomEvent, Who,
 };
 use crate::wire::{ASKED, Answer, Request, Socket, code_of, new_address};
-use crate::world::{Chat, PASSWORD, Person, done};
+use crate::world::{Chat, PASSWORD, Person, done, picture_request};
 
 /// As long as an id, and nobody's.
 const NOBODYS_ID: &str = "AAAAAAAAAAAAAAAA";
@@ -329,6 +330,8 @@ struct Askers {
     standing: [Option<Person>; 5],
     /// A room that none of them is in.
     hidden: String,
+    /// A picture that was said there.
+    picture: String,
     keeper: (Person, Socket),
 }
 
@@ -343,8 +346,13 @@ impl Askers {
         let hidden = done(&socket, "create", &hidden).await["id"].as_str().unwrap().to_owned();
         done(&socket, "open", &json!({ "room": hidden })).await;
         done(&socket, "say", &json!({ "room": hidden, "text": HUSH, "key": "k" })).await;
+        let picture = chat.send_picture(&keeper, &hidden).await.json();
+        let picture = picture["id"].as_str().unwrap().to_owned();
+        let say = json!({ "room": hidden, "text": "", "key": "p", "pictures": [picture] });
+        done(&socket, "say", &say).await;
+        let keeper = (keeper, socket);
         let mut askers =
-            Askers { chat, owner, standing: Default::default(), hidden, keeper: (keeper, socket) };
+            Askers { chat, owner, standing: Default::default(), hidden, picture, keeper };
         for level in Level::ALL {
             askers.standing[level as usize] = askers.fresh(level, number).await;
         }
@@ -399,7 +407,11 @@ impl Askers {
         } else {
             String::new()
         };
-        let path = format!("/api{}", endpoint.path.replace("{id}", &id).replace("{person}", &id));
+        let path = endpoint.path.replace("{id}", &id).replace("{person}", &id);
+        let path = format!("/api{}", path.replace("{room}", &self.hidden));
+        if endpoint.path.ends_with("/pictures") {
+            return (picture_request(&path), id);
+        }
         (Request::json(endpoint.method, &path, &serde_json::from_str(&body).unwrap()), id)
     }
 
@@ -407,6 +419,10 @@ impl Askers {
     async fn subject(&self, endpoint: &Endpoint, number: u32) -> String {
         let chat = &self.chat;
         match endpoint.path {
+            "/rooms/{room}/pictures" => self.hidden.clone(),
+            "/rooms/{room}/pictures/{id}" | "/rooms/{room}/pictures/{id}/thumbnail" => {
+                self.picture.clone()
+            }
             "/sessions/{id}" => self.keeper.0.session.clone(),
             "/invitations/{id}" => {
                 let invite = json!({ "role": "member" });
@@ -422,6 +438,54 @@ impl Askers {
             _ => chat.sign_up(&self.owner, &format!("Target {number}"), "member").await.id,
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_picture_by_everybody() {
+    let began = Instant::now();
+    let cast = Cast::assemble().await;
+    let mut found = Found::default();
+    for kind in [Kind::Open, Kind::Password, Kind::Invited, Kind::Direct] {
+        let place = cast.room(kind).await;
+        let member = cast.person(Who::Member);
+        let said = cast.chat.send_picture(member, &place.id).await.json();
+        let picture = said["id"].as_str().unwrap();
+        let key = format!("picture-{}", cast.number());
+        let say = json!({ "room": place.id, "text": "", "key": key, "pictures": [picture] });
+        done(cast.socket(Who::Member), "say", &say).await;
+        // Before it is said, it is its sender's alone.
+        let unsaid = cast.chat.send_picture(member, &place.id).await.json();
+        let unsaid = format!("/{}", unsaid["id"].as_str().unwrap());
+        for request in PICTURE_REQUESTS {
+            let (_, words) = request.told.into_iter().find(|(of, _)| *of == kind).unwrap();
+            let path = request.path.replace("$picture", picture);
+            for (who, expected) in Who::ALL.into_iter().zip(words.split_whitespace()) {
+                let what = format!("{} {} ({kind:?}) by {who:?}", request.method, request.path);
+                let ask = async |room: &str, path: &str| {
+                    let path = format!("/api/rooms/{room}/pictures{path}");
+                    let asked = match request.method {
+                        "POST" => picture_request(&path),
+                        method => Request::new(method, &path),
+                    };
+                    asked.cookie(Some(&cast.person(who).secret)).send(cast.chat.address).await
+                };
+                let answer = ask(&place.id, &path).await;
+                found.cell(&what, expected, &answer.code());
+                if expected == "gone" {
+                    let none = ask(NOBODYS_ID, &path).await;
+                    found.equal(&what, &answer.fixed(), &none.fixed());
+                }
+                if request.method == "GET" {
+                    let expected = if who == Who::Member { "ok" } else { "gone" };
+                    let path = path.replace(&format!("/{picture}"), &unsaid);
+                    let answer = ask(&place.id, &path).await;
+                    found.cell(&format!("{what}, not said"), expected, &answer.code());
+                }
+            }
+        }
+        cast.remove(&place).await;
+    }
+    found.end("pictures", began);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -207,6 +207,39 @@ pub(crate) const ROOM_EVENTS: &[RoomEvent] = &[
     ] },
 ];
 
+/// What is asked of the pictures of a room, over HTTP, by everybody: the request, and for each kind of room the word
+/// for each column.
+#[derive(Debug)]
+pub(crate) struct PictureRequest {
+    pub(crate) method: &'static str,
+    /// Below that of the room's pictures; `$picture` stands for one that was said there.
+    pub(crate) path: &'static str,
+    pub(crate) told: [(Kind, &'static str); 4],
+}
+
+#[rustfmt::skip]
+pub(crate) const PICTURE_REQUESTS: &[PictureRequest] = &[
+    //                guest outsider member removed banned muted moderator owner server moderator and owner
+    PictureRequest { method: "POST", path: "", told: [
+        (Open,     "gone gone ok gone gone muted ok ok gone gone"),
+        (Password, "gone gone ok gone gone muted ok ok gone gone"),
+        (Invited,  "gone gone ok gone gone muted ok ok gone gone"),
+        (Direct,   "gone gone ok gone gone ok    ok ok gone gone"),
+    ] },
+    PictureRequest { method: "GET", path: "/$picture", told: [
+        (Open,     "gone gone ok gone gone ok ok ok gone gone"),
+        (Password, "gone gone ok gone gone ok ok ok gone gone"),
+        (Invited,  "gone gone ok gone gone ok ok ok gone gone"),
+        (Direct,   "gone gone ok gone gone ok ok ok gone gone"),
+    ] },
+    PictureRequest { method: "GET", path: "/$picture/thumbnail", told: [
+        (Open,     "gone gone ok gone gone ok ok ok gone gone"),
+        (Password, "gone gone ok gone gone ok ok ok gone gone"),
+        (Invited,  "gone gone ok gone gone ok ok ok gone gone"),
+        (Direct,   "gone gone ok gone gone ok ok ok gone gone"),
+    ] },
+];
+
 /// The other events: namespace, name, payload, and the word for guests and for everybody with an account.
 pub(crate) const OTHER_EVENTS: &[(&str, &str, &str, [&str; 2])] = &[
     ("/rooms", "list", "{}", ["ok", "ok"]),
@@ -316,6 +349,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET", "/invitations", "null",                                "unauthorized forbidden          forbidden      ok             ok"),
     endpoint("DELETE", "/invitations/{id}", "null",                        "unauthorized forbidden          forbidden      ok             ok"),
     endpoint("POST", "/invitations/accept", r#"{"code":"$into"}"#,         "unauthorized ok                 ok             ok             ok"),
+    endpoint("POST", "/rooms/{room}/pictures", "null",                     "unauthorized gone               gone           gone           gone"),
+    endpoint("GET", "/rooms/{room}/pictures/{id}", "null",                 "unauthorized gone               gone           gone           gone"),
+    endpoint("GET", "/rooms/{room}/pictures/{id}/thumbnail", "null",       "unauthorized gone               gone           gone           gone"),
     endpoint("GET", "/admin/overview", "null",                             "unauthorized forbidden          forbidden      ok             ok"),
     endpoint("GET", "/admin/people", "null",                               "unauthorized forbidden          forbidden      ok             ok"),
     endpoint("PUT", "/admin/people/{id}", r#"{"role":"member"}"#,          "unauthorized forbidden          forbidden      forbidden      ok"),

@@ -99,12 +99,13 @@ impl Request {
             let _ = stream.read_to_end(&mut bytes).await;
             bytes
         };
-        let bytes = timeout(PATIENCE, answer).await.expect("an answer");
+        let mut bytes = timeout(PATIENCE, answer).await.expect("an answer");
         let end = find(&bytes, b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.path));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-        Answer { status, head, body: String::from_utf8_lossy(&bytes[end + 4..]).into_owned() }
+        let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
+        Answer { status, head, body, bytes: bytes.split_off(end + 4) }
     }
 }
 
@@ -114,6 +115,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {

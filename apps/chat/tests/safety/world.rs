@@ -18,7 +18,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// Of rooms with one.
 pub(crate) const ROOM_PASSWORD: &str = "battery staple";
 /// Limits would be in the way; they have tests of their own.
-const NO_LIMITS: [&str; 14] = [
+const NO_LIMITS: [&str; 18] = [
     "--trusted-proxies",
     "127.0.0.1",
     "--messages-per-second",
@@ -26,6 +26,10 @@ const NO_LIMITS: [&str; 14] = [
     "--kib-per-second",
     "0",
     "--mib-per-day",
+    "0",
+    "--pictures-per-minute",
+    "0",
+    "--picture-mib-per-day",
     "0",
     "--rooms-per-hour",
     "0",
@@ -108,6 +112,12 @@ impl Chat {
         answer.json()["code"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
     }
 
+    /// Sends a small picture to a room.
+    pub(crate) async fn send_picture(&self, who: &Person, room: &str) -> Answer {
+        let request = picture_request(&format!("/api/rooms/{room}/pictures"));
+        request.cookie(Some(&who.secret)).send(self.address).await
+    }
+
     pub(crate) async fn guest(&self, name: &str) -> Person {
         Person::of(&self.ask(None, "POST", "/api/guests", &json!({ "name": name })).await)
     }
@@ -158,6 +168,14 @@ impl Person {
             secret: answer.secret().unwrap_or_else(|| panic!("{answer:?}")),
         }
     }
+}
+
+/// A PNG of one pixel, to be sent there.
+pub(crate) fn picture_request(path: &str) -> Request {
+    let mut file = Vec::new();
+    let encoder = png::Encoder::new(&mut file, 1, 1);
+    encoder.write_header().unwrap().write_image_data(&[7]).unwrap();
+    Request::new("POST", path).header("content-type", "application/octet-stream").body(file)
 }
 
 /// Does something in `/chat` that has to succeed.

@@ -67,6 +67,8 @@ export type Boot = {
    * of no other than the public one and the one that was asked for.
    */
   address: string,
+  /** The most bytes of a picture that is sent. */
+  picture_bytes_max: number,
   /** Whether there is no such page; the answer has the status 404. */
   is_missing: boolean,
 };

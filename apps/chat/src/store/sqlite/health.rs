@@ -80,6 +80,10 @@ impl Fault {
 /// How much of the file system has to stay free, unless it is told: the smaller one of the two.
 const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 const FREE_FRACTION_MIN: u64 = 20;
+/// How many times that has to be free for pictures, and unless it is told how much at least: the smaller one of the two.
+const PICTURES_TIMES: u64 = 4;
+const PICTURES_BYTES_MIN: u64 = 512 * 1024 * 1024;
+const PICTURES_FRACTION_MIN: u64 = 5;
 
 /// Longer than a write takes that waits for another program wherever it can.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
@@ -182,6 +186,17 @@ impl Health {
         self.free_bytes_min.unwrap_or_else(|| space.map_or(FREE_BYTES_MIN, part))
     }
 
+    /// Whether so much is free that there is room for pictures: while there is not, messages go on.
+    pub(super) fn check_space_for_pictures(&self, space: Option<Space>) -> Result<(), Fault> {
+        let Some(Space { free_bytes, total_bytes }) = space else { return Ok(()) };
+        let of_messages = self.free_bytes_min(space) * PICTURES_TIMES;
+        let min_bytes = match self.free_bytes_min {
+            Some(_) => of_messages,
+            None => of_messages.max(PICTURES_BYTES_MIN.min(total_bytes / PICTURES_FRACTION_MIN)),
+        };
+        if free_bytes >= min_bytes { Ok(()) } else { Err(Fault::Space { free_bytes, min_bytes }) }
+    }
+
     /// Whether enough of the file system is free; it is where that is not known.
     pub(super) fn check_space(&self, space: Option<Space>) -> Result<(), Fault> {
         let Some(Space { free_bytes, .. }) = space else {
@@ -207,6 +222,15 @@ mod tests {
         assert!(check(Some(0), 0, large));
         assert!(check(Some(7), 7, 8) && !check(Some(7), 6, 8));
         assert!(Health::new(None).check_space(None).is_ok());
+        let for_pictures = |min, free_bytes, total_bytes| {
+            let space = Some(Space { free_bytes, total_bytes });
+            Health::new(min).check_space_for_pictures(space).is_ok()
+        };
+        let least = PICTURES_BYTES_MIN;
+        assert!(for_pictures(None, least, large) && !for_pictures(None, least - 1, large));
+        assert!(for_pictures(None, 200, 1_000) && !for_pictures(None, 199, 1_000), "a small one");
+        assert!(for_pictures(Some(7), 28, large) && !for_pictures(Some(7), 27, large));
+        assert!(for_pictures(Some(0), 0, large));
     }
 
     #[tokio::test(start_paused = true)]

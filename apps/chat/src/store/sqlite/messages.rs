@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::accounts::person;
+use super::pictures;
 use super::rooms::insert_member;
 use super::writer::Within;
 use super::{Sqlite, StoreError};
@@ -33,6 +34,8 @@ pub(super) struct NewRow<'a> {
     /// Whose key it is.
     pub(super) sender: &'a str,
     pub(super) key: Option<&'a str>,
+    /// The ids of pictures that were sent to the room by whoever says it.
+    pub(super) pictures: &'a [String],
     /// The id of the message that it answers.
     pub(super) reply_to: Option<i64>,
     /// The ids of people who are mentioned if they are members and their names stand in the text.
@@ -153,6 +156,7 @@ async fn say(
         text: message.text.as_str(),
         sender: &sender,
         key: Some(message.key.as_str()),
+        pictures: &message.pictures,
         reply_to: message.reply_to,
         mentions: message.mentions,
     };
@@ -209,6 +213,10 @@ pub(super) async fn insert(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(id) = inserted else { return known(connection, &new).await };
+    if !pictures::attach(connection, &new, id).await? {
+        sqlx::query("DELETE FROM messages WHERE id = ?1").bind(id).execute(connection).await?;
+        return Ok(Err(StoreError::PictureGone));
+    }
     sqlx::query("UPDATE rooms SET last_message_id = ?1, active_at = ?2 WHERE id = ?3")
         .bind(id)
         .bind(at)
@@ -225,7 +233,7 @@ pub(super) async fn insert(
     let about = About { room: new.room, message: id, by: &new.by.id };
     let mentions = &new.mentions;
     let has_more = mention(connection, about, new.text, mentions, is_for_all).await?;
-    if has_more || new.reply_to.is_some() {
+    if has_more || new.reply_to.is_some() || !new.pictures.is_empty() {
         let stored = message_by_id(connection, id, &new.by.id).await?;
         return Ok(Ok(Posted::New(stored.ok_or(sqlx::Error::RowNotFound)?)));
     }
@@ -250,7 +258,9 @@ async fn known(
     let stored = stored.ok_or(sqlx::Error::RowNotFound)?;
     // Perhaps it says something else meanwhile.
     let is_text = stored.change > 0 || stored.text == new.text;
-    let is_same = is_text && stored.by.id == new.by.id;
+    let has_pictures =
+        stored.is_deleted || stored.pictures.iter().map(|picture| &picture.id).eq(new.pictures);
+    let is_same = is_text && has_pictures && stored.by.id == new.by.id;
     Ok(if is_same { Ok(Posted::Known(stored)) } else { Err(StoreError::KeyReused) })
 }
 

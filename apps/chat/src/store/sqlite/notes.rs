@@ -16,7 +16,7 @@ use crate::input::RoomName;
 use crate::messages::contract::{Author, Message};
 use crate::messages::store::Said;
 use crate::names::Skeleton;
-use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, StoredMessage};
+use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, PICTURE, StoredMessage};
 use crate::notes::store::{Found, NotesStore, Post, PostDone};
 use crate::rooms::contract::RoomKind;
 
@@ -32,7 +32,8 @@ impl NotesStore for Sqlite {
 
     async fn history(&self, room: &RoomName) -> Result<Vec<StoredMessage>, StoreError> {
         let rows = sqlx::query(
-            "SELECT m.id, m.name, m.msg, m.at FROM messages m
+            "SELECT m.id, m.name, m.msg, m.at, (SELECT count(*) FROM pictures WHERE message = m.id) AS pictures
+             FROM messages m
              WHERE m.room_id = (SELECT id FROM rooms WHERE name = ?1 AND kind = 'open')
              AND m.deleted_at IS NULL
              ORDER BY m.id DESC LIMIT ?2",
@@ -44,7 +45,8 @@ impl NotesStore for Sqlite {
         let mut bytes = 0;
         let mut messages = Vec::with_capacity(rows.len());
         for row in &rows {
-            let (name, msg): (String, String) = (row.try_get("name")?, row.try_get("msg")?);
+            let name: String = row.try_get("name")?;
+            let msg = with_pictures(row.try_get("msg")?, row.try_get("pictures")?);
             bytes += name.len() + msg.len();
             if bytes > HISTORY_BYTES_MAX {
                 break;
@@ -159,8 +161,15 @@ impl From<&Message> for StoredMessage {
         StoredMessage {
             id: message.id,
             name: message.by.name.clone(),
-            msg: message.text.clone(),
+            msg: with_pictures(&message.text, message.pictures.len() as u32),
             at: message.at,
         }
     }
+}
+
+/// The text of a message for who sees no pictures.
+fn with_pictures(text: &str, pictures: u32) -> String {
+    let mut parts = vec![text; usize::from(!text.is_empty())];
+    parts.resize(parts.len() + pictures as usize, PICTURE);
+    parts.join(" ")
 }

@@ -57,6 +57,7 @@ macro_rules! room_columns {
                                                  'colour', w.colour, 'picture', w.picture))
              FROM people w WHERE w.id IN (SELECT value FROM json_each(r.direct_key))) END AS people,
          l.id AS last_id, l.person AS last_person, l.name AS last_name, substr(l.msg, 1, 200) AS last_text,
+         (SELECT count(*) FROM pictures WHERE message = l.id) AS last_pictures,
          l.at AS last_at,
          me.role AS my_role, me.is_pinned, me.is_silenced, me.muted_until"
     };
@@ -345,7 +346,7 @@ fn excerpt(row: &SqliteRow, id: i64) -> Result<Excerpt, sqlx::Error> {
         person: row.try_get::<Option<_>, _>("last_person")?.unwrap_or_default(),
         name: row.try_get("last_name")?,
         text: row.try_get("last_text")?,
-        pictures: 0,
+        pictures: row.try_get("last_pictures")?,
         at: row.try_get("last_at")?,
     })
 }

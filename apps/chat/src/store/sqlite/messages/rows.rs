@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
-use crate::messages::contract::{Author, Mention, Message, Quote, Reaction};
+use crate::messages::contract::{Author, Mention, Message, Picture, Quote, Reaction};
 use crate::store::sqlite::rooms::json;
 
 /// What is selected of a message `m`, its room `r` and its author `p`, for the person `?1`.
@@ -15,10 +15,14 @@ macro_rules! message_columns {
          CASE WHEN m.reply_to IS NOT NULL THEN
             (SELECT json_object('id', q.id, 'person', coalesce(q.person, ''), 'name', q.name,
                                 'text', substr(q.msg, 1, 200),
+                                'pictures', (SELECT count(*) FROM pictures WHERE message = q.id),
                                 'is_deleted', json(CASE WHEN q.deleted_at IS NULL THEN 'false' ELSE 'true' END))
              FROM messages q WHERE q.id = m.reply_to AND q.room_id = m.room_id) END AS quote,
          (SELECT json_group_array(json_object('id', n.person, 'name', n.name))
           FROM mentions n WHERE n.message = m.id AND n.person <> '*') AS mentions,
+         (SELECT json_group_array(json_object('id', i.id, 'width', i.width, 'height', i.height, 'bytes', i.bytes,
+                                              'is_animated', json(CASE WHEN i.is_animated THEN 'true' ELSE 'false' END)))
+          FROM (SELECT * FROM pictures WHERE message = m.id ORDER BY place) i) AS pictures,
          (SELECT json_group_array(json_object('emoji', x.emoji, 'count', x.count,
                                               'is_mine', json(CASE WHEN x.is_mine THEN 'true' ELSE 'false' END)))
           FROM (SELECT emoji, count(*) AS count, max(person = ?1) AS is_mine FROM reactions
@@ -69,7 +73,7 @@ pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
         reply: quote(row)?,
         mentions: list::<Mention>(row, "mentions")?,
         is_for_all: row.try_get("is_for_all")?,
-        pictures: Vec::new(),
+        pictures: list::<Picture>(row, "pictures")?,
         reactions: list::<Reaction>(row, "reactions")?,
         edited_at: row.try_get("edited_at")?,
         is_deleted: row.try_get("is_deleted")?,

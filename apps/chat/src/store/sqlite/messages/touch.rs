@@ -113,6 +113,7 @@ impl Here<'_> {
         .await?;
         self.run("DELETE FROM edits WHERE message = ?1").await?;
         self.run("DELETE FROM mentions WHERE message = ?1").await?;
+        self.run("DELETE FROM pictures WHERE message = ?1").await?;
         self.run("DELETE FROM reactions WHERE message = ?1").await?;
         let touched = self.edited().await?;
         sqlx::query(
@@ -179,7 +180,10 @@ impl Here<'_> {
 
     /// Whether the message has pictures.
     async fn has_pictures(&mut self) -> Result<bool, sqlx::Error> {
-        Ok(false)
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pictures WHERE message = ?1)")
+            .bind(self.message)
+            .fetch_one(&mut *self.connection)
+            .await
     }
 
     /// What everybody is told of the message, which is otherwise now.
