@@ -20,6 +20,7 @@ const boot = (me: Me | null): Boot => ({
   is_local: false,
   address: "http://chat.example",
   is_missing: false,
+  picture_bytes_max: 20 * 1024 * 1024,
 });
 
 const DAY = 86_400_000;

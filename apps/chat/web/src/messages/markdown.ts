@@ -46,13 +46,16 @@ export const DEPTH_MAX = 4;
 /** What mentions everybody. */
 export const ALL = ["everyone", "모두"];
 
-/** Reads a message. */
-export function read(text: string, mentioned: Mentioned = {}): Block[] {
+/** Reads a message. `taken` is told how many steps that took, in characters and nodes that were looked at. */
+export function read(text: string, mentioned: Mentioned = {}, taken?: (steps: number) => void): Block[] {
   const names = (mentioned.mentions ?? []).map(({ id, name }) => ({ id: id as string | undefined, name }));
   if (mentioned.isForAll) names.push(...ALL.map((name) => ({ id: undefined, name })));
   names.sort((one, other) => other.name.length - one.name.length);
   const lines = trimmed(text.replace(/\r\n?/g, "\n").split("\n"));
-  return blocksOf(lines, 0, { names, links: LINKS_MAX });
+  const context = { names, links: LINKS_MAX, steps: 0 };
+  const blocks = blocksOf(lines, 0, context);
+  taken?.(context.steps);
+  return blocks;
 }
 
 /** The text without blank lines before and behind it, as it is sent. */
@@ -65,6 +68,8 @@ interface Context {
   names: readonly { id: string | undefined; name: string }[];
   /** How many more links there may be. */
   links: number;
+  /** What was looked at so far. */
+  steps: number;
 }
 
 const FENCE = /^ {0,3}(`{3,})[ \t]*([^\s`]{0,40})[ \t]*$/;
@@ -93,6 +98,7 @@ function blocksOf(lines: string[], depth: number, context: Context): Block[] {
   };
   for (let at = 0; at < lines.length; ) {
     const line = lines[at]!;
+    context.steps += line.length + 1;
     const fence = FENCE.exec(line);
     const item = depth < DEPTH_MAX ? ITEM.exec(line) : null;
     if (fence) {
@@ -191,6 +197,7 @@ class Line {
     if (!/[*_~`\\[@]|https?:|www\./i.test(text)) return [{ kind: "text", text }];
     this.find();
     for (let at = 0; at < text.length; ) {
+      this.context.steps++;
       const character = text[at]!;
       const address = this.addresses.get(at);
       if (address) at = this.address(at, address);
@@ -206,6 +213,7 @@ class Line {
 
   /** Looks for what is known by its end: addresses and code. */
   private find(): void {
+    this.context.steps += 2 * this.text.length;
     let at = 0;
     for (const { text, href } of pieces(this.text, this.context.links)) {
       if (href !== undefined) this.addresses.set(at, { text, href });
@@ -265,6 +273,7 @@ class Line {
       return at + length;
     }
     const inside = text.slice(at + length, end);
+    this.context.steps += inside.length + length;
     const isPadded = /^ .*[^ ].* $/s.test(inside);
     this.add({ kind: "code", text: isPadded ? inside.slice(1, -1) : inside });
     return end + length;
@@ -272,6 +281,7 @@ class Line {
 
   private mention(at: number): number {
     const { text } = this;
+    this.context.steps += this.context.names.length;
     const isInside = at > 0 && /[A-Za-z0-9._]/.test(text[at - 1]!);
     const found = isInside ? undefined : this.context.names.find(({ name }) => isThere(text, at + 1, name));
     if (!found) {
@@ -298,6 +308,7 @@ class Line {
     const inside = this.nodes.slice(from! + 1).flatMap((node) => (node.kind === "link" && node.isBare ? node.inlines : node));
     const href = match[1]!;
     const isPlain = !inside.some(({ kind }) => kind === "link" || kind === "mention");
+    this.context.steps += inside.length + match[0].length;
     if (this.context.links < 1 || !isPlain || !isLink(href, textOf(inside))) {
       this.plain += "]";
       return at + 1;
@@ -339,6 +350,7 @@ class Line {
     while (left > 0 && this.open[mark]! > 0) {
       let index = this.openers.length - 1;
       while (this.openers[index]!.mark !== mark) index--;
+      this.context.steps += this.openers.length - index + this.nodes.length - this.openers[index]!.node;
       const opener = this.openers[index]!;
       // Of three, two are one thing and one is another.
       const count = mark === "*" ? Math.min(opener.count, left, opener.count === 3 && left === 3 ? 1 : 2) : left;

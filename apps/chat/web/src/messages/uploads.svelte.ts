@@ -2,7 +2,7 @@ import { type Picture, PICTURES_MAX } from "../contract.ts";
 import type { Picture as ShownPicture, PictureUpload } from "../design/rows.ts";
 import { newKey } from "../random.ts";
 import { isRefused, type Problem } from "../refusal.ts";
-import { refusalOf } from "./picture-limits.ts";
+import { mayRetry, refusalOf } from "./picture-limits.ts";
 
 /** How many are on their way at once: the order of the rest is that in which they were chosen. */
 const SENDING_MAX = 2;
@@ -40,7 +40,7 @@ export class Upload implements PictureUpload {
 
   /** Whether trying again may help: what is wrong with the file itself stays so. */
   get mayRetry(): boolean {
-    return this.state === "failed" && !["not_a_picture", "picture_too_big", "too_many_pictures"].includes(this.problem?.code ?? "");
+    return this.state === "failed" && mayRetry(this.problem?.code ?? "");
   }
 
   retry(): void {
@@ -112,11 +112,11 @@ export class Uploads<What = unknown> {
   }
 
   /** Takes files for the message that is being written. What cannot be sent is said at once, in its place. */
-  add(room: string, files: Iterable<File>): void {
+  add(room: string, files: Iterable<File>, bytesMax?: number): void {
     for (const file of files) {
       const upload = new Upload(this, room, file);
       const count = this.of(room).filter(({ state }) => state !== "failed").length;
-      const code = refusalOf(file) ?? (count >= PICTURES_MAX ? "too_many_pictures" : undefined);
+      const code = refusalOf(file, bytesMax) ?? (count >= PICTURES_MAX ? "too_many_pictures" : undefined);
       if (code !== undefined) this.failed(upload, { code });
       this.chosen = [...this.chosen, upload];
       measure(upload);
@@ -258,7 +258,7 @@ const sendByRequest: Send = (room, file, signal, progress) =>
 
 function codeOf(status: number): string {
   if (status === 401) return "unauthorized";
-  if (status === 413) return "picture_too_big";
+  if (status === 413) return "file_too_large";
   return status === 502 || status === 503 || status === 504 ? "offline" : "other";
 }
 

@@ -55,7 +55,7 @@ test("what cannot be sent is said before anything is sent", () => {
   uploads.add("r", [file("a.pdf", "application/pdf"), file("b.svg", "image/svg+xml")]);
   expect(names()).toEqual([]);
   expect(uploads.of("r").map(({ problem, mayRetry }) => [problem?.code, mayRetry])).toEqual([["not_a_picture", false], ["not_a_picture", false]]);
-  expect(refusalOf({ type: "image/png", size: PICTURE_BYTES_MAX + 1 })).toBe("picture_too_big");
+  expect(refusalOf({ type: "image/png", size: PICTURE_BYTES_MAX + 1 })).toBe("file_too_large");
   expect(refusalOf({ type: "image/png", size: PICTURE_BYTES_MAX })).toBeUndefined();
   expect(refusalOf({ type: "", size: 1 })).toBeUndefined();
   uploads.add("other", Array.from({ length: 12 }, (_, n) => file(String(n))));
