@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::map_response;
@@ -69,6 +69,7 @@ impl Site {
             router = router.route(path, get(page));
         }
         router
+            .route("/room/{name}/{message}", get(at_message))
             .route("/room/", get(async || Redirect::permanent("/room")))
             .route("/robots.txt", get(async || ROBOTS))
             .route("/healthz", get(async || ([NOT_CACHED], "ok")))
@@ -114,6 +115,19 @@ async fn page(State(site): State<Arc<Site>>, request: Parts) -> Response {
             response
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// The page at a message of a room, which is called by its number.
+async fn at_message(
+    site: State<Arc<Site>>,
+    Path((_, message)): Path<(String, String)>,
+    request: Parts,
+) -> Response {
+    if message.parse::<u64>().is_ok_and(|id| id > 0) {
+        page(site, request).await
+    } else {
+        site.missing()
     }
 }
 

@@ -164,6 +164,14 @@ async fn what_is_there_is_moved_aside_and_only_if_told() {
     assert!(names(&aside).contains(&"chat.db".to_owned()));
     assert!(aside.join(PICTURE.0).exists());
     assert_eq!(heard(&aside).await, ["before", "after"], "nothing is lost");
+
+    // Options that are there before the chat is stay.
+    let fresh = folder.path().join("fresh");
+    fs::create_dir(&fresh).unwrap();
+    fs::write(fresh.join("sockeye.toml"), "keep-alive = 30\n").unwrap();
+    works(&["restore", "--data", fresh.to_str().unwrap(), backup.to_str().unwrap()]).await;
+    assert_eq!(fs::read_to_string(fresh.join("sockeye.toml")).unwrap(), "keep-alive = 30\n");
+    assert_eq!(heard(&fresh).await, ["before"]);
 }
 
 /// Whatever is wrong with it: nothing is changed, and nothing is left behind.

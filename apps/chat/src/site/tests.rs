@@ -78,15 +78,23 @@ async fn every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn every_address_of_the_page_answers_with_it_and_no_other_does() {
     let mut fixture = Fixture::new(true).await;
-    for path in
-        ["/", "/room", "/room/x", "/room/%EB%B0%A9", "/invite", "/reset", "/setup", "/login"]
-    {
+    for path in [
+        "/",
+        "/room",
+        "/room/x",
+        "/room/%EB%B0%A9",
+        "/room/x/12",
+        "/invite",
+        "/reset",
+        "/setup",
+        "/login",
+    ] {
         let (status, response, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         assert_eq!(response.headers()["cache-control"], "private, no-cache", "{path}");
         assert!(html.contains(r#""is_missing":false"#), "{path}: {html}");
     }
-    for path in ["/room/a/b", "/nothing"] {
+    for path in ["/room/a/b", "/room/a/0", "/room/a/1/2", "/nothing"] {
         let (status, _, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(html.contains(r#""is_missing":true"#), "{path}");
