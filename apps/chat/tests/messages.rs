@@ -3,29 +3,17 @@
 
 mod common;
 
-use common::team::{Ear, Team, id};
+use common::team::{Ear, Team, id, no_quotas};
 use sockeye_chat::id::new_id;
 use sockeye_chat::messages::contract::{
     AskHistory, AskReactors, DELETE_MESSAGE, EDIT, EDITED, EDITS, EDITS_MAX, EditMessage, HISTORY,
     HISTORY_MESSAGES_MAX, Message, OneMessage, REACT, REACTED, REACTIONS_MAX, REACTORS, React, SAY,
     Say,
 };
-use sockeye_chat::quota::Quotas;
 use sockeye_chat::rooms::contract::{
     Known, LEAVE, MUTE, MuteMember, OPEN, OpenRoom, Opened, ROOMS, RoomKind,
 };
 use tempfile::TempDir;
-
-fn none() -> Quotas {
-    Quotas {
-        messages_per_second: 0,
-        bytes_per_second: 0,
-        bytes_per_day: 0,
-        rooms_per_hour: 0,
-        joins_per_second: 0,
-        connections_max: 0,
-    }
-}
 
 fn say(room: &str, text: &str) -> Say {
     Say { room: room.to_owned(), text: text.to_owned(), key: new_id(), ..Say::default() }
@@ -87,7 +75,7 @@ async fn a_message_answers_another_one() {
 #[tokio::test]
 async fn who_wrote_a_message_edits_it_and_everybody_sees_what_it_said() {
     let data = TempDir::new().unwrap();
-    let team = Team::with(data.path(), none()).await;
+    let team = Team::with(data.path(), no_quotas()).await;
     let ((_, mut ada), (_, mut bob)) = (team.join("Ada").await, team.join("Bob").await);
     let room = ada.create("Plans", RoomKind::Open).await;
     ada.open(&room.id).await.unwrap();
@@ -154,7 +142,7 @@ async fn nothing_is_left_of_a_deleted_message_but_that_it_was_there() {
 #[tokio::test]
 async fn reactions_are_counted_and_each_is_somebody_s_once() {
     let data = TempDir::new().unwrap();
-    let team = Team::with(data.path(), none()).await;
+    let team = Team::with(data.path(), no_quotas()).await;
     let ((ada_, mut ada), (bob_, mut bob)) = (team.join("Ada").await, team.join("Bob").await);
     let room = ada.create("Plans", RoomKind::Open).await;
     ada.open(&room.id).await.unwrap();
@@ -249,7 +237,7 @@ async fn pages(ear: &mut Ear, room: &str, limit: u32, is_back: bool) -> Vec<i64>
 #[tokio::test]
 async fn pages_lead_through_a_room_from_either_end_and_about_any_message() {
     let data = TempDir::new().unwrap();
-    let team = Team::with(data.path(), none()).await;
+    let team = Team::with(data.path(), no_quotas()).await;
     let (_, mut ada) = team.join("Ada").await;
     let room = ada.create("Plans", RoomKind::Open).await;
     let other = ada.create("Other", RoomKind::Open).await;
@@ -295,7 +283,7 @@ async fn pages_lead_through_a_room_from_either_end_and_about_any_message() {
 #[tokio::test]
 async fn a_room_opens_at_the_first_message_that_is_unread() {
     let data = TempDir::new().unwrap();
-    let team = Team::with(data.path(), none()).await;
+    let team = Team::with(data.path(), no_quotas()).await;
     let ((_, mut ada), (bob_, mut bob)) = (team.join("Ada").await, team.join("Bob").await);
     let room = ada.create("Plans", RoomKind::Open).await;
     ada.open(&room.id).await.unwrap();
@@ -334,7 +322,7 @@ async fn a_room_opens_at_the_first_message_that_is_unread() {
 #[tokio::test]
 async fn who_was_away_is_told_what_was_changed_meanwhile() {
     let data = TempDir::new().unwrap();
-    let team = Team::with(data.path(), none()).await;
+    let team = Team::with(data.path(), no_quotas()).await;
     let ((_, mut ada), (_, mut bob)) = (team.join("Ada").await, team.join("Bob").await);
     let room = ada.create("Plans", RoomKind::Open).await;
     ada.open(&room.id).await.unwrap();

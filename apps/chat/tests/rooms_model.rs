@@ -5,10 +5,9 @@ mod common;
 
 use std::collections::{HashMap, HashSet};
 
-use common::team::{Ear, Somebody, Team, id, new_room, of_json};
+use common::team::{Ear, Somebody, Team, id, new_room, no_quotas, of_json};
 use serde_json::json;
 use sockeye_chat::messages::contract::MESSAGE;
-use sockeye_chat::quota::Quotas;
 use sockeye_chat::rooms::contract::{
     CHANGE, CLOSE, CREATE, ChangeRoom, DELETE, LEAVE, OPEN, OneInRoom, OpenRoom, REMOVE,
     RemoveMember, RoomKind, UNBAN,
@@ -159,16 +158,7 @@ impl Play {
 async fn nobody_reads_what_they_may_not() {
     for seed in 1..=3 {
         let data = TempDir::new().unwrap();
-        let none = Quotas {
-            messages_per_second: 0,
-            bytes_per_second: 0,
-            bytes_per_day: 0,
-            pictures_per_minute: 0,
-            picture_bytes_per_day: 0,
-            rooms_per_hour: 0,
-            joins_per_second: 0,
-            connections_max: 0,
-        };
+        let none = no_quotas();
         let team = Team::with(data.path(), none).await;
         let mut play = Play {
             people: Vec::new(),

@@ -233,6 +233,20 @@ impl Ear {
     }
 }
 
+/// No limit of how much somebody does.
+pub(crate) fn no_quotas() -> Quotas {
+    Quotas {
+        messages_per_second: 0,
+        bytes_per_second: 0,
+        bytes_per_day: 0,
+        rooms_per_hour: 0,
+        joins_per_second: 0,
+        connections_max: 0,
+        picture_bytes_per_day: 0,
+        pictures_per_minute: 0,
+    }
+}
+
 pub(crate) fn new_room(title: &str, kind: RoomKind) -> CreateRoom {
     let password = (kind == RoomKind::Password).then(|| "sesame".to_owned());
     CreateRoom {
