@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use self::corpus::{EVIL, hostile, photo};
+use crate::common::PATIENCE;
 use crate::wire::{Request, Socket, find};
 use crate::world::{Chat, Person, done};
 
@@ -128,10 +129,10 @@ async fn send(chat: &Chat, person: &Person, room: &str, number: usize) -> (&'sta
     for (name, value) in hostile.headers {
         request = request.header(name, &value);
     }
-    let mut answer = request.send(chat.address).await;
+    let mut answer = request.send_within(chat.address, 5 * PATIENCE).await;
     let what = format!("{number}: {}", hostile.what);
     while answer.code() == "busy" {
-        answer = request.send(chat.address).await;
+        answer = request.send_within(chat.address, 5 * PATIENCE).await;
     }
     if answer.status != 200 {
         let code = answer.code();
