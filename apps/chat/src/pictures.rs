@@ -212,9 +212,7 @@ impl From<Unfit> for Refused {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Poll;
-
-    use futures_util::poll;
+    use futures_util::FutureExt as _;
     use tempfile::TempDir;
 
     use super::*;
@@ -244,9 +242,9 @@ mod tests {
             others.push(pictures.let_in(&format!("guest {n}"), address(2)).await.unwrap());
         }
         let mut ben = Box::pin(pictures.let_in("ben", address(3)));
-        assert!(poll!(&mut ben).is_pending());
+        assert!(ben.as_mut().now_or_never().is_none());
         drop(of_ann.pop());
-        ben.await.unwrap();
+        drop(ben.await.unwrap());
         drop((of_ann, others));
         assert_eq!(pictures.coming.available_permits(), COMING_MAX);
     }
@@ -259,18 +257,17 @@ mod tests {
         let mut second = Box::pin(pictures.take_turn("ann"));
         let mut third = Box::pin(pictures.take_turn("ann"));
         let mut of_ben = Box::pin(pictures.take_turn("ben"));
-        for waiting in [&mut second, &mut third] {
-            assert!(poll!(waiting).is_pending());
-        }
-        assert!(poll!(&mut of_ben).is_pending());
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(third.as_mut().now_or_never().is_none());
+        assert!(of_ben.as_mut().now_or_never().is_none());
         drop(first);
-        assert!(poll!(&mut second).is_pending(), "it is Ben's turn, who came later than she did");
-        let Poll::Ready(Ok(of_ben)) = poll!(&mut of_ben) else { panic!("it is Ben's turn") };
-        drop(of_ben);
-        let Poll::Ready(Ok(second)) = poll!(&mut second) else { panic!("it is her turn") };
-        assert!(poll!(&mut third).is_pending());
-        drop(second);
-        third.await.unwrap();
+        assert!(second.as_mut().now_or_never().is_none(), "Ben came later, and it is his turn");
+        let of_ben = of_ben.as_mut().now_or_never().unwrap();
+        drop(of_ben.unwrap());
+        let second = second.as_mut().now_or_never().unwrap();
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(second.unwrap());
+        drop(third.await.unwrap());
         assert!(pictures.turns_of_people.lanes.lock().len() <= 2);
     }
 }

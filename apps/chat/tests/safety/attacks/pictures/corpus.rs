@@ -250,7 +250,7 @@ fn png_bomb(random: &mut Random) -> Vec<u8> {
             // Interlaced: whole in memory.
             let mut file = png_of(7_000, 7_000, 6, &[chunk(b"IDAT", &small)]);
             file[28] = 1;
-            let header = chunk(b"IHDR", &file[16..29].to_vec());
+            let header = chunk(b"IHDR", &file[16..29]);
             file[8..33].copy_from_slice(&header);
             file
         }
