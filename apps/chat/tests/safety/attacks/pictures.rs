@@ -121,6 +121,22 @@ async fn a_photo_of_24_megapixels_is_taken() {
     assert_eq!(send(5_720, 4_290).await.code(), "picture_too_large");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_are_refused_long_before_the_disk_is_full_and_messages_are_not() {
+    let space = nix::sys::statvfs::statvfs(&std::env::temp_dir()).unwrap();
+    let free_mib = space.blocks_available() * space.fragment_size() / (1024 * 1024);
+    let half = (free_mib / 2).to_string();
+    let chat = Chat::start_with(&["--free-space-min", &half]).await;
+    let owner = chat.set_up().await;
+    let socket = chat.connect(&owner).await;
+    let made = done(&socket, "create", &json!({ "title": "pictures", "kind": "open" })).await;
+    let room = made["id"].as_str().unwrap();
+    done(&socket, "open", &json!({ "room": room })).await;
+    let answer = chat.send_picture(&owner, room).await;
+    assert_eq!((answer.status, &*answer.code()), (507, "disk_full"));
+    done(&socket, "say", &json!({ "room": room, "text": "hello", "key": "k" })).await;
+}
+
 /// Sends a file; what it is, and the code of the answer. If it was taken, what is served was looked at.
 async fn send(chat: &Chat, person: &Person, room: &str, number: usize) -> (&'static str, String) {
     let hostile = hostile(number);
