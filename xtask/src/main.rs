@@ -12,6 +12,7 @@ mod autobahn;
 mod bench;
 mod book;
 mod check;
+mod deb;
 mod debian;
 mod deny;
 mod failures;
@@ -82,6 +83,8 @@ enum Task {
     /// beside the same with socketioxide.
     #[command(disable_help_flag = true)]
     Bench(bench::BenchArguments),
+    /// Make a Debian package of the chat, by `dpkg-deb`.
+    Deb(deb::Arguments),
     /// Run one fuzz target, or list them.
     Fuzz(fuzz::Arguments),
 }
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Task::Crates => weight::count_crates(&workspace),
         Task::Hog => rounds::hog(),
         Task::Bench(arguments) => bench::bench(&workspace, &arguments),
+        Task::Deb(arguments) => deb::deb(&workspace, &arguments),
         Task::Fuzz(arguments) => fuzz::fuzz(&workspace, &arguments),
     });
     match outcome {

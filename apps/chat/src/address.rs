@@ -107,6 +107,11 @@ impl Reach {
         Source::of_head(head, &self.proxies)
     }
 
+    /// Whether there are proxies whose word counts.
+    pub(crate) fn has_proxies(&self) -> bool {
+        !self.proxies.is_empty()
+    }
+
     /// Whether a request that changes something comes from a page of this server, or from a program that is no
     /// browser.
     pub(crate) fn is_own<B>(&self, request: &Request<B>) -> bool {

@@ -8,13 +8,18 @@ use sockeye_websocket::{AllowedHosts, ForwardedHeaders, TrustedProxies};
 use crate::address::PublicUrl;
 use crate::admin::command::AdminCommand;
 use crate::emit::EmitArgs;
+use crate::keeping::backup::BackupArgs;
+use crate::keeping::restore::RestoreArgs;
+use crate::keeping::retention::RetentionArgs;
 use crate::keys::KeyCommand;
+use crate::metrics::MetricsKey;
 use crate::pictures::worker::{self, ConvertArgs};
 use crate::tail::TailArgs;
 
 pub use limits::LimitArgs;
 
 pub mod credentials;
+pub mod file;
 pub mod http;
 mod limits;
 
@@ -40,7 +45,15 @@ pub enum Command {
     /// Prints `listening on http://HOST:PORT`, or https://, when it is ready. On SIGTERM or Ctrl-C it
     /// disconnects everybody, stores what is under way and ends with status 0; a second signal
     /// ends it at once.
+    ///
+    /// Options are read from the file sockeye.toml in the data folder too, where they have the same names without dashes
+    /// in front: port = 3000. `sockeye config` prints those in force.
     Serve(ServeArgs),
+    /// Print the options that `sockeye serve` would go by, and where each is from; the server may run
+    ///
+    /// Flags win over the environment, that over the file sockeye.toml in the data folder, that over the defaults. What
+    /// is printed is such a file. Secrets are not printed.
+    Config(ServeArgs),
     /// Serve the lab: one live feed on eight roads, side by side, and what each costs on the wire
     ///
     /// Prints `listening on http://HOST:PORT` when it is ready; the page is at /lab. Each visit listens on
@@ -56,6 +69,15 @@ pub enum Command {
     /// A server that runs on the data folder is asked to do it, and does it at once, for those who are connected
     /// too; without one the data are changed directly. Whoever may write to the folder may do all of it.
     Admin(AdminCommand),
+    /// Back up everything into one file; the server may run
+    ///
+    /// What is in it is all of one moment, that of the beginning. It is whole or not there: until it is on disk it has
+    /// another name.
+    Backup(BackupArgs),
+    /// Put a backup in place, or check one; the server must not run
+    Restore(RestoreArgs),
+    /// Delete messages that are kept no longer, or say which would be; a server does it by itself
+    Retention(RetentionArgs),
     /// Send an event to the sockets of a server, through its publishing API
     ///
     /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.
@@ -72,7 +94,7 @@ pub enum Command {
     ConvertPicture(ConvertArgs),
 }
 
-/// How to serve.
+/// How to serve. Each option is a key of sockeye.toml in the data folder as well, without its dashes.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
     /// Port to listen on; 0 lets the system choose one
@@ -99,7 +121,7 @@ pub struct ServeArgs {
     ///
     /// For a phone in the same Wi-Fi, with `--host 0.0.0.0`: prints the addresses to open. The
     /// browser warns, once for each run, that it does not know who issued the certificate.
-    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"], env = "SOCKEYE_TLS_SELF_SIGNED")]
     pub tls_self_signed: bool,
 
     /// Name under which people reach the chat: chat.example, *.chat.example; can be repeated
@@ -147,6 +169,18 @@ pub struct ServeArgs {
     )]
     pub keep_alive: u32,
 
+    /// Seconds to go on after SIGTERM while /readyz says that it stops, before clients are disconnected
+    ///
+    /// For a balancer that asks /readyz every few seconds, and sends nobody here any more.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", env = "SOCKEYE_DRAIN_DELAY")]
+    pub drain_delay: u32,
+
+    /// Key with which other machines get /metrics: `Authorization: Bearer KEY`; 16 characters at least
+    ///
+    /// This machine needs none. Others can read arguments: give it by the environment or in the file.
+    #[arg(long, value_name = "KEY", env = "SOCKEYE_METRICS_KEY", hide_env_values = true)]
+    pub metrics_key: Option<MetricsKey>,
+
     /// Folder of the database; made when it is missing
     #[arg(long, default_value = "./data", value_name = "FOLDER", env = "SOCKEYE_DATA")]
     pub data: PathBuf,
@@ -158,7 +192,11 @@ pub struct ServeArgs {
     /// Serve the lab at /lab too, which is done anyway while only this machine is listened for
     ///
     /// Each of its visits listens on eight ports more, which the system chooses. Without TLS alone.
-    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key", "tls_self_signed"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["tls_cert", "tls_key", "tls_self_signed"],
+        env = "SOCKEYE_LAB"
+    )]
     pub lab: bool,
 
     /// What to log to standard error, such as `debug` or `info,sockeye_chat=debug`

@@ -7,6 +7,7 @@
 //!   [`signals`] says when, [`tls`] has the certificate.
 //! - [`keys`] are those of the publishing API; [`emit`] uses one. A running server is asked for them, and for what
 //!   `sockeye admin` does, through its socket in the data folder, `control`.
+//! - [`keeping`] makes backups and puts them back.
 //! - [`tail`] follows the feed of any server; which request comes next it knows without IO.
 //! - [`site`] answers HTTP requests with the page ([`ui`]), whose Svelte source is in `web/`.
 //! - [`lab`] shows one live feed on eight roads, and what each costs: by itself, or beside the chat.
@@ -35,9 +36,11 @@ mod files;
 pub mod id;
 pub mod input;
 pub mod invitations;
+pub mod keeping;
 pub mod keys;
 pub mod lab;
 pub mod messages;
+pub mod metrics;
 pub mod names;
 pub mod notes;
 pub mod pictures;

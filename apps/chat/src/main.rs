@@ -1,15 +1,17 @@
 //! The program `sockeye`.
 #![forbid(unsafe_code)]
 
+use std::env;
 use std::io::{self, IsTerminal as _};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 use sockeye_chat::cli::credentials::ExitStatus;
-use sockeye_chat::cli::{Cli, Command};
+use sockeye_chat::cli::file::{InForce, Parsed};
+use sockeye_chat::cli::{self, Command};
+use sockeye_chat::keeping::{backup, restore, retention};
 use sockeye_chat::pictures::worker;
 use sockeye_chat::tail::TailArgs;
 use sockeye_chat::{admin, emit, keys, lab, serve, signals, tail};
@@ -31,20 +33,25 @@ const RUNTIME_TIMEOUT: Duration = Duration::from_secs(2);
 type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 fn main() -> ExitCode {
-    let ended =
-        match Cli::parse().into_command() {
+    let ended = cli::file::parse(env::args_os()).map_err(Into::into).and_then(
+        |Parsed { command, in_force }| match command {
+            Command::Config(_) => config(in_force.as_ref()),
             Command::Serve(args) => run(&args.log, async |stop| serve::serve(&args, stop).await)
                 .map(|()| ExitStatus::Done),
             Command::Lab(args) => run(&args.log, async |stop| lab::serve(&args, stop).await)
                 .map(|()| ExitStatus::Done),
             Command::Key(args) => keys::run(&args),
             Command::Admin(args) => admin::command::run(&args),
+            Command::Backup(args) => backup::run(&args),
+            Command::Restore(args) => restore::run(&args),
+            Command::Retention(args) => retention::run(&args),
             Command::Emit(args) => emit::run(&args),
             Command::Tail(args) => tail(&args),
             Command::ConvertPicture(args) => {
                 worker::run(&args).map(|()| ExitStatus::Done).map_err(Into::into)
             }
-        };
+        },
+    );
     match ended {
         Ok(status) => status.into(),
         Err(error) => {
@@ -53,6 +60,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what `sockeye serve` goes by.
+fn config(in_force: Option<&InForce>) -> anyhow::Result<ExitStatus> {
+    let text = in_force.map(InForce::to_toml).unwrap_or_default();
+    io::Write::write_all(&mut io::stdout(), text.as_bytes())?;
+    Ok(ExitStatus::Done)
 }
 
 /// Two threads: what waits for standard output is in one of its own.

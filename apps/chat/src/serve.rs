@@ -28,8 +28,10 @@ use crate::cli::ServeArgs;
 use crate::control::{self, ControlSocket};
 use crate::conversation::{self, Conversations};
 use crate::files;
+use crate::keeping::retention;
 use crate::keys;
 use crate::lab::{self, Lab};
+use crate::metrics;
 use crate::notes;
 use crate::notes::people::People;
 use crate::pictures::Pictures;
@@ -64,6 +66,7 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
         tracing::warn!("built without the page: `cargo xtask serve` builds and serves both");
     }
     let tls = tls::config(args)?;
+    metrics::install();
     let room = files::make_room();
     let scheme = if tls.is_some() { "https" } else { "http" };
     // First, because whoever starts a second one is told about the port, not about the folder.
@@ -105,8 +108,10 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let conversations = Conversations::start(&app, &server);
     let _control = control_socket(&args.data, &app);
     let pages_of_lab = lab.as_ref().map(|lab| lab.router().merge(lab::pages(ui.clone())));
-    let site = Arc::new(Site::new(app.clone(), ui));
+    let site = Arc::new(Site::new(app.clone(), ui).metrics_key(args.metrics_key.clone()));
+    let counting = metrics::keep_up();
     let forgetting = tokio::spawn(forget_what_is_over(app.clone()));
+    let pruning = tokio::spawn(retention::go_on(app.clone(), args.limits.keep_days()));
 
     let (close, closing) = oneshot::channel::<()>();
     let http = HttpServer::new(listeners, router(args, &site, &server, (keys, pages_of_lab)))
@@ -131,6 +136,9 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     };
     tracing::info!(sessions = server.sessions(), "stopping");
     site.stop();
+    if served.is_none() {
+        tokio::time::sleep(Duration::from_secs(args.drain_delay.into())).await;
+    }
     let _ = close.send(());
     if let Some(lab) = lab {
         lab.shutdown().await;
@@ -138,6 +146,8 @@ pub async fn serve(args: &ServeArgs, stop: impl Future<Output = ()>) -> anyhow::
     let drained = server.drain(DRAIN_TIMEOUT).await;
     tracing::info!(closed = drained.closed, cut = drained.cut, "drained");
     forgetting.abort();
+    counting.abort();
+    pruning.abort();
     let finished = tokio::time::timeout(REQUESTS_TIMEOUT, async {
         match served {
             Some(served) => served,

@@ -1,10 +1,12 @@
-//! The page over HTTP: one document for all its addresses, the files of the page, and `/healthz`.
+//! The page over HTTP: one document for all its addresses, the files of the page, and what watches the server asks.
 //!
 //! | path | answer |
 //! |---|---|
 //! | `/`, `/room`, `/room/<id or title>`, `/invite`, `/reset`, `/setup`, `/login`, `/settings`, `/admin` | the page |
 //! | `/api/…` | JSON, see [`accounts`](crate::accounts::contract) and the other contracts |
-//! | `/healthz` | 200 `ok`, or 503 and why: the server stops, or cannot store messages |
+//! | `/healthz` | 200 `ok`: the process serves |
+//! | `/readyz` | 200 `ok`, or 503 and why: the server stops, or cannot store messages |
+//! | `/metrics` | numbers for Prometheus, for this machine or with the key; 403 otherwise |
 //! | anything else | a file of the page, or 404 |
 //!
 //! The page is told with its HTML who is logged in ([`Boot`]), and nothing else of what is kept.
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::map_response;
@@ -25,6 +27,7 @@ use axum::routing::get;
 use crate::accounts::contract::Boot;
 use crate::api::{self, BODY_BYTES_MAX};
 use crate::app::App;
+use crate::metrics::{self, MetricsKey};
 use crate::store::StoreError;
 use crate::ui::Ui;
 
@@ -38,16 +41,23 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src
 pub struct Site {
     app: App,
     ui: Ui,
+    metrics_key: Option<MetricsKey>,
     is_stopping: AtomicBool,
 }
 
 impl Site {
     /// The page of this chat, with these files.
     pub fn new(app: App, ui: Ui) -> Self {
-        Site { app, ui, is_stopping: AtomicBool::new(false) }
+        Site { app, ui, metrics_key: None, is_stopping: AtomicBool::new(false) }
     }
 
-    /// From now on `/healthz` says that the server stops, so that a load balancer goes elsewhere.
+    /// Other machines may ask for `/metrics` with this key. Default: they may not.
+    #[must_use]
+    pub fn metrics_key(self, key: Option<MetricsKey>) -> Self {
+        Site { metrics_key: key, ..self }
+    }
+
+    /// From now on `/readyz` says that the server stops, so that a load balancer goes elsewhere.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -59,9 +69,12 @@ impl Site {
             router = router.route(path, get(page));
         }
         router
+            .route("/room/{name}/{message}", get(at_message))
             .route("/room/", get(async || Redirect::permanent("/room")))
             .route("/robots.txt", get(async || ROBOTS))
-            .route("/healthz", get(health))
+            .route("/healthz", get(async || ([NOT_CACHED], "ok")))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(numbers))
             .fallback(file)
             .with_state(Arc::clone(&self))
             .nest("/api", api::router(self.app.clone()))
@@ -105,7 +118,35 @@ async fn page(State(site): State<Arc<Site>>, request: Parts) -> Response {
     }
 }
 
-async fn health(State(site): State<Arc<Site>>) -> Response {
+/// The page at a message of a room, which is called by its number.
+async fn at_message(
+    site: State<Arc<Site>>,
+    Path((_, message)): Path<(String, String)>,
+    request: Parts,
+) -> Response {
+    if message.parse::<u64>().is_ok_and(|id| id > 0) {
+        page(site, request).await
+    } else {
+        site.missing()
+    }
+}
+
+async fn numbers(State(site): State<Arc<Site>>, request: Parts) -> Response {
+    if !metrics::may_ask(&site.app, site.metrics_key.as_ref(), &request) {
+        let advice = "the numbers are for this machine, and for others with the key of --metrics-key \
+                      (Authorization: Bearer KEY)\n";
+        return (StatusCode::FORBIDDEN, [NOT_CACHED], advice).into_response();
+    }
+    match metrics::text(&site.app).await {
+        Ok(text) => {
+            let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+            ([NOT_CACHED, (kind.0, kind.1)], text).into_response()
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn ready(State(site): State<Arc<Site>>) -> Response {
     let answer = if site.is_stopping.load(Ordering::Relaxed) {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned())
     } else {

@@ -6,6 +6,7 @@ pub mod sqlite;
 
 use std::fmt::Debug;
 use std::io;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use sqlx::migrate::MigrateError;
@@ -15,6 +16,7 @@ use crate::accounts::passkeys::store::PasskeyStore;
 use crate::accounts::store::AccountStore;
 use crate::admin::store::AdminStore;
 use crate::invitations::store::InvitationStore;
+use crate::keeping::store::KeepingStore;
 use crate::messages::store::MessageStore;
 use crate::notes::store::NotesStore;
 use crate::pictures::store::PictureStore;
@@ -31,6 +33,7 @@ pub trait Store:
     AccountStore
     + AdminStore
     + InvitationStore
+    + KeepingStore
     + MessageStore
     + NotesStore
     + PasskeyStore
@@ -48,6 +51,9 @@ pub trait Store:
     /// Whether something can be stored: what the last write said, and whether the files are in
     /// their place and can be read.
     async fn health(&self) -> Result<(), Fault>;
+
+    /// How much waits to be stored.
+    fn queued(&self) -> usize;
 
     /// Stores what is queued, then closes the database. What comes later is refused.
     async fn close(&self);
@@ -74,9 +80,42 @@ pub enum OpenError {
     /// SQLite refuses the file.
     #[error("the database cannot be opened")]
     Database(#[from] sqlx::Error),
-    /// The tables cannot be brought up to date.
-    #[error("the database cannot be migrated")]
+    /// The tables cannot be made.
+    #[error("the tables of the database cannot be made")]
     Migrate(#[from] MigrateError),
+    /// A newer program has written it.
+    #[error(
+        "the database was written by {}, whose schema is {found}; this is sockeye {own}, which knows schemas up to \
+         {known}. Nothing was changed: start that version again, or restore a backup that this one has made \
+         (those that were made before upgrades are in the folder `backups`)",
+        .by.as_ref().map_or_else(|| "a newer sockeye".to_owned(), |by| format!("sockeye {by}")),
+        own = env!("CARGO_PKG_VERSION"),
+    )]
+    Newer {
+        /// The version of its schema.
+        found: i64,
+        /// The newest one that this program knows.
+        known: i64,
+        /// Which version of the program that was, where it is known.
+        by: Option<String>,
+    },
+    /// The copy before an upgrade cannot be made; nothing was changed.
+    #[error(
+        "the database has to be brought up to date, and the copy that is made before cannot be made; nothing was \
+         changed"
+    )]
+    Backup(#[source] sqlx::Error),
+    /// It was not brought up to date, and is as it was.
+    #[error(
+        "the database cannot be brought up to date; it is as it was, and a copy from before is {}",
+        .backup.display()
+    )]
+    Upgrade {
+        /// The copy.
+        backup: PathBuf,
+        /// Why.
+        source: MigrateError,
+    },
 }
 
 /// Why a message was not stored, or not read.

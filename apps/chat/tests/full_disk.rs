@@ -88,11 +88,11 @@ impl SmallDisk {
     }
 }
 
-/// Waits for this in the answer of `/healthz`.
+/// Waits for this in the answer of `/readyz`.
 async fn health(program: &Program, expected: &str) {
     let address = ([127, 0, 0, 1], program.port()).into();
     let change = async {
-        while !get(address, "/healthz").await.starts_with(expected) {
+        while !get(address, "/readyz").await.starts_with(expected) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -89,6 +89,8 @@ async function pictures(address) {
           await page.goto(`${address}?scene=${scene}&lang=${lang}${values.query}`);
           await page.locator("#app > *").first().waitFor();
           await settled(page);
+          // It takes a long press.
+          if (scene === "msg-sheet") await page.getByRole("menu").waitFor();
           await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: scene === "components" });
           await page.evaluate(axe);
           const { violations, passes } = await page.evaluate(() => globalThis.axe.run());

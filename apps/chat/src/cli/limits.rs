@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::pictures::contract::PICTURE_BYTES_MAX;
 use crate::quota::Quotas;
+use crate::rooms::contract::KEEP_DAYS_MAX;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -63,9 +64,23 @@ pub struct LimitArgs {
 
     /// Disk space to leave free, in MiB [default: 64, or a twentieth of a smaller disk]
     ///
-    /// With less, new messages are refused and /healthz answers 503; what was said can be read.
+    /// With less, new messages are refused and /readyz answers 503; what was said can be read.
     #[arg(long, value_name = "MIB", env = "SOCKEYE_FREE_SPACE_MIN", help_heading = "Disk")]
     pub free_space_min: Option<u32>,
+
+    /// Days for which messages are kept, of all rooms; 0: for ever
+    ///
+    /// What is older is deleted within the hour, with its pictures, for good. A room may keep its own for a shorter time.
+    /// `sockeye retention --dry-run` says what would be deleted.
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = 0,
+        env = "SOCKEYE_KEEP_DAYS",
+        help_heading = "Disk"
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=i64::from(KEEP_DAYS_MAX)))]
+    pub keep_days: u32,
 }
 
 impl LimitArgs {
@@ -86,6 +101,11 @@ impl LimitArgs {
     /// The most bytes of a picture that is sent.
     pub fn picture_bytes_max(&self) -> u64 {
         u64::from(self.picture_mib) * MIB
+    }
+
+    /// For how many days messages are kept, if not for ever.
+    pub fn keep_days(&self) -> Option<u32> {
+        (self.keep_days > 0).then_some(self.keep_days)
     }
 
     /// How much of the file system has to be free, if it was told.

@@ -89,6 +89,8 @@ pub const REMOVED: Event<Removed> = Event::new("removed");
 pub const ROOMS_PAGE_MAX: u32 = 100;
 /// The fewest people a room can be limited to.
 pub const CAPACITY_MIN: u32 = 2;
+/// The most days for which a room keeps its messages, unless it keeps them for ever.
+pub const KEEP_DAYS_MAX: u32 = 36_500;
 /// The most people a room can be limited to.
 pub const CAPACITY_MAX: u32 = 10_000;
 /// The most people of direct messages, oneself included.
@@ -127,6 +129,11 @@ pub struct Room {
     pub owner: Option<Person>,
     /// The most people in it at once; `null` is no limit.
     pub capacity: Option<u32>,
+    /// For how many days its messages are kept; without it, or with more than the server keeps those of all rooms, as
+    /// long as the server does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub keep_days: Option<u32>,
     /// Whether it vanishes when everybody has left.
     pub is_passing: bool,
     /// How many people are in it now.
@@ -354,6 +361,11 @@ pub struct ChangeRoom {
     #[serde(default)]
     #[cfg_attr(test, ts(optional))]
     pub capacity: Option<u32>,
+    /// For how many days its messages are kept, at most [`KEEP_DAYS_MAX`]; 0: as long as the server keeps those of all
+    /// rooms. What is older is deleted within the hour, for good.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub keep_days: Option<u32>,
     /// Whether it vanishes when everybody has left.
     #[serde(default)]
     #[cfg_attr(test, ts(optional))]

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 use super::access::{Access, check};
 use super::contract::{
     self, CAPACITY_MAX, CAPACITY_MIN, ChangeRoom, CreateRoom, DESCRIPTION_CHARS_MAX,
-    DIRECT_PEOPLE_MAX, Direct, KeepRoom, Known, Membership, OpenRoom, Room, RoomId, RoomKind,
+    DIRECT_PEOPLE_MAX, Direct, KEEP_DAYS_MAX, KeepRoom, Known, Membership, OpenRoom, Room, RoomId,
+    RoomKind,
 };
 use super::live::membership_of;
 use super::moderation;
@@ -389,6 +390,12 @@ impl Asking {
         }
         let capacity = asked.capacity.map(|capacity| (capacity != 0).then_some(capacity));
         check_capacity(capacity.flatten())?;
+        let keep_days = asked.keep_days.map(|days| (days != 0).then_some(days));
+        if keep_days.flatten().is_some_and(|days| days > KEEP_DAYS_MAX) {
+            let problem =
+                format!("messages are kept for {KEEP_DAYS_MAX} days at most, or for ever");
+            return Err(Refused::BadRequest(problem));
+        }
         let title = asked.title.as_deref().map(RoomName::parse).transpose()?;
         // Work on a password is only for whoever may change it.
         let found = self.app.store.room(&asked.room, &self.caller.id).await?;
@@ -399,6 +406,7 @@ impl Asking {
             kind: asked.kind,
             password: None,
             capacity,
+            keep_days,
             is_passing: asked.is_passing,
         };
         let deed = Deed::Change(changes.clone());

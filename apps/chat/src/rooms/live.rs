@@ -78,6 +78,7 @@ impl Rooms {
             kind: room.kind,
             owner: room.owner.clone(),
             capacity: room.capacity,
+            keep_days: room.keep_days,
             is_passing: room.is_passing,
             people: self.people(app, io, room),
             with: room.with.clone(),

@@ -45,6 +45,8 @@ pub struct StoredRoom {
     pub owner: Option<Person>,
     /// The most people in it at once.
     pub capacity: Option<u32>,
+    /// For how many days its messages are kept; `None`: as long as those of all rooms.
+    pub keep_days: Option<u32>,
     /// Whether it vanishes when everybody has left.
     pub is_passing: bool,
     /// The people of direct messages, those who have left among them.
@@ -188,6 +190,8 @@ pub struct Changes {
     pub password: Option<String>,
     /// Another capacity; `Some(None)`: none.
     pub capacity: Option<Option<u32>>,
+    /// For how many days its messages are kept; `Some(None)`: as long as those of all rooms.
+    pub keep_days: Option<Option<u32>>,
     /// Whether it vanishes when everybody has left.
     pub is_passing: Option<bool>,
 }

@@ -59,6 +59,8 @@ async fn every_answer_carries_the_security_headers() {
         "/nothing",
         "/assets/index-1.js",
         "/healthz",
+        "/readyz",
+        "/metrics",
         "/robots.txt",
         "/api/me",
         "/api/x",
@@ -76,15 +78,23 @@ async fn every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn every_address_of_the_page_answers_with_it_and_no_other_does() {
     let mut fixture = Fixture::new(true).await;
-    for path in
-        ["/", "/room", "/room/x", "/room/%EB%B0%A9", "/invite", "/reset", "/setup", "/login"]
-    {
+    for path in [
+        "/",
+        "/room",
+        "/room/x",
+        "/room/%EB%B0%A9",
+        "/room/x/12",
+        "/invite",
+        "/reset",
+        "/setup",
+        "/login",
+    ] {
         let (status, response, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         assert_eq!(response.headers()["cache-control"], "private, no-cache", "{path}");
         assert!(html.contains(r#""is_missing":false"#), "{path}: {html}");
     }
-    for path in ["/room/a/b", "/nothing"] {
+    for path in ["/room/a/b", "/room/a/0", "/room/a/1/2", "/nothing"] {
         let (status, _, html) = fixture.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(html.contains(r#""is_missing":true"#), "{path}");
@@ -166,18 +176,23 @@ async fn without_the_page_it_says_how_to_build_it() {
 #[tokio::test]
 async fn health_follows_the_server() {
     let mut fixture = Fixture::new(false).await;
-    let (status, _, body) = fixture.get("/healthz").await;
+    let (status, _, body) = fixture.get("/readyz").await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "ok"));
     let file = fixture.data.path().join(crate::store::FILE_NAME);
     let away = file.with_extension("away");
     std::fs::rename(&file, &away).unwrap();
-    let (status, _, body) = fixture.get("/healthz").await;
+    let (status, _, body) = fixture.get("/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(body, "messages cannot be stored: the database is not in its place any more");
     std::fs::rename(&away, &file).unwrap();
-    while fixture.get("/healthz").await.0 != StatusCode::OK {
+    while fixture.get("/readyz").await.0 != StatusCode::OK {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     fixture.site.stop();
-    assert_eq!(fixture.get("/healthz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(fixture.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        fixture.get("/healthz").await.0,
+        StatusCode::OK,
+        "the process is not to be ended for that"
+    );
 }

@@ -15,9 +15,11 @@ mod admin;
 #[cfg(test)]
 pub(crate) mod by_hand;
 mod clock;
+mod copy;
 mod database;
 mod health;
 mod invitations;
+mod keeping;
 mod lock;
 mod messages;
 mod notes;
@@ -26,6 +28,8 @@ mod pictures;
 mod reading;
 mod room_names;
 mod rooms;
+pub(crate) mod snapshot;
+mod upgrade;
 mod writer;
 
 use std::fs::File;
@@ -82,10 +86,7 @@ impl Sqlite {
         let path = database::path(folder);
         let lock = lock::take(path.parent().unwrap_or(folder))?;
         let (database, mut connection) = Database::open(&path).await?;
-        migrator().run(&mut connection).await?;
-        room_names::bring_into_one_form(&mut connection).await?;
-        rooms::make_first_room(&mut connection).await?;
-        rooms::fold_titles(&mut connection).await?;
+        upgrade::run(&database, &mut connection).await?;
         // So that nobody who copies the file alone has a database without tables.
         database.checkpoint(&mut connection).await;
         let newest = sqlx::query("SELECT at FROM messages ORDER BY id DESC LIMIT 1")
@@ -172,6 +173,10 @@ impl Store for Sqlite {
         seen
     }
 
+    fn queued(&self) -> usize {
+        self.commands.max_capacity() - self.commands.capacity()
+    }
+
     async fn close(&self) {
         self.database.reads().close().await;
         let (closed, wait) = oneshot::channel();
@@ -224,13 +229,15 @@ fn migrator() -> Migrator {
         ("messages and reading", include_str!("../../migrations/0006_messages_and_reading.sql")),
         ("pictures", include_str!("../../migrations/0007_pictures.sql")),
     ];
-    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
+    // 0007 is that of pictures.
+    let keeping = (8, ("keeping", include_str!("../../migrations/0008_keeping.sql")));
+    let migrations = (1..).zip(migrations).chain([keeping]).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())
 }
 
-fn create_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -378,4 +378,6 @@ pub(crate) const PUBLIC: &[&str] = &[
     "/admin",
     "/robots.txt",
     "/healthz",
+    "/readyz",
+    "/metrics",
 ];

@@ -3,7 +3,7 @@ import { Connection, openSockets } from "./connection.svelte.ts";
 import type { Boot, Me, Person } from "./contract.ts";
 import type { ToastItem } from "./design/Toast.svelte";
 import { http } from "./http.ts";
-import { sayRefusal } from "./i18n.ts";
+import { say, sayRefusal } from "./i18n.ts";
 import { Conversations } from "./messages/conversations.svelte.ts";
 import { Drafts } from "./messages/drafts.svelte.ts";
 import { forgetWritten } from "./messages/unsent.ts";
@@ -45,7 +45,7 @@ export class Visit {
 
   /** Shows what an address leads to. */
   follow(route: Route): void {
-    if (route.page === "room" && !route.isTooLong) this.conversations.show(route.key);
+    if (route.page === "room" && !route.isTooLong) this.conversations.show(route.key, route.message);
     else this.conversations.hide();
   }
 
@@ -109,6 +109,8 @@ export class App {
     this.visit = new Visit(this, me.person.id, this.open());
     this.visit.follow(this.router.route);
     this.visit.connection.connect();
+    const { lost } = this.visit.conversations.uploads;
+    if (lost > 0) this.tell(say("picturesLost", { count: lost }), "danger");
     // A stranger was told less.
     if (me !== this.boot.me) void this.look().catch(() => {});
   }

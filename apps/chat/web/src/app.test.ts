@@ -21,6 +21,7 @@ const boot = (me: Me | null): Boot => ({
   address: "http://chat.example",
   picture_bytes_max: 20 * 1024 * 1024,
   is_missing: false,
+  picture_bytes_max: 20 * 1024 * 1024,
 });
 
 const DAY = 86_400_000;
@@ -53,7 +54,7 @@ beforeEach(() => {
     removeItem: (name: string) => void delete kept[name],
   };
   vi.stubGlobal("localStorage", new Proxy(kept, { get: (_, name) => storage[name as never] ?? kept[name as never] }));
-  vi.stubGlobal("document", { hidden: false });
+  vi.stubGlobal("document", { hasFocus: () => true, hidden: false });
   vi.stubGlobal("requestAnimationFrame", (draw: () => void) => queueMicrotask(draw));
   vi.stubGlobal("addEventListener", () => {});
   vi.stubGlobal("location", {

@@ -567,6 +567,11 @@ export type Room = {
   owner: Person | null,
   /** The most people in it at once; `null` is no limit. */
   capacity: number | null,
+  /**
+   * For how many days its messages are kept; without it, or with more than the server keeps those of all rooms, as
+   * long as the server does.
+   */
+  keep_days?: number,
   /** Whether it vanishes when everybody has left. */
   is_passing: boolean,
   /** How many people are in it now. */
@@ -735,6 +740,11 @@ export type ChangeRoom = {
   password?: string,
   /** Another capacity; 0 for none. */
   capacity?: number,
+  /**
+   * For how many days its messages are kept, at most [`KEEP_DAYS_MAX`]; 0: as long as the server keeps those of all
+   * rooms. What is older is deleted within the hour, for good.
+   */
+  keep_days?: number,
   /** Whether it vanishes when everybody has left. */
   is_passing?: boolean,
 };

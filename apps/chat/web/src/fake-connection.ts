@@ -3,7 +3,7 @@ import { vi } from "vitest";
 
 import type { ChatSocket, RoomsSocket } from "./connection.svelte.ts";
 import { Connection } from "./connection.svelte.ts";
-import type { ChatNotices, ChatRequests, Membership, Message, Opened, Refused, Room, RoomsNotices, RoomsRequests } from "./contract.ts";
+import type { ChatNotices, ChatRequests, Counts, Membership, Message, Opened, Refused, Room, RoomsNotices, RoomsRequests } from "./contract.ts";
 
 type Listener = (...args: any[]) => void;
 
@@ -166,11 +166,25 @@ export const messageIn = (room: string, id: number, text = `m${id}`, person = "a
   at: id,
 });
 
+export const countsOf = (room: string, more: Partial<Counts> = {}): Counts => ({
+  room,
+  read: 0,
+  unread: 0,
+  mentions: 0,
+  ...more,
+});
+
 export const openedRoom = (id: string, messages: Message[] = [], more: Partial<Opened> = {}): Opened => ({
   room: roomOf(id),
   membership: placeIn(id),
+  counts: countsOf(id, { read: messages.at(-1)?.id ?? 0 }),
+  reading: { turn: 0, pointers: [], behind: [] },
   messages,
-  has_more: false,
+  has_before: false,
+  has_after: false,
+  change: 0,
+  changed: [],
+  pruned: 0,
   present: [],
   ...more,
 });

@@ -4,6 +4,7 @@ import * as design from "./design/words.ts";
 import * as invitations from "./invitations/words.ts";
 import * as messages from "./messages/words.ts";
 import * as presence from "./presence/words.ts";
+import * as reading from "./reading/words.ts";
 import * as refusals from "./refusal-words.ts";
 import * as rooms from "./rooms/words.ts";
 import * as page from "./words.ts";
@@ -17,6 +18,7 @@ export const english = {
   ...rooms.english,
   ...messages.english,
   ...presence.english,
+  ...reading.english,
   ...refusals.english,
 };
 
@@ -31,6 +33,7 @@ export const korean: Record<Text, string> = {
   ...rooms.korean,
   ...messages.korean,
   ...presence.korean,
+  ...reading.korean,
   ...refusals.korean,
 };
 

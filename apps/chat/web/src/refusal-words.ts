@@ -62,6 +62,13 @@ export const english = {
   error_invitations_full: "There are too many invitations. Revoke some first.",
   error_message_character: "The message has a character that is not allowed.",
   error_picture_too_long: "Please enter a single emoji.",
+  error_not_a_picture: "Only JPEG, PNG, GIF and WebP pictures can be sent.",
+  error_file_too_large: "The file is too big.",
+  error_picture_too_large: "The picture has too many pixels. Make it smaller first.",
+  error_animation_too_long: "The animation is too long. Send a shorter or a smaller one.",
+  error_picture_gone: "A picture is not there any more. Please choose it again.",
+  error_busy: "The server is busy with other pictures. Please try again in {time}.",
+  error_too_many_pictures: "So many pictures do not go into one message.",
 };
 
 /** The same in Korean. */
@@ -128,4 +135,11 @@ export const korean: Record<keyof typeof english, string> = {
   error_invitations_full: "초대가 너무 많습니다. 먼저 쓰지 않는 초대를 거두세요.",
   error_message_character: "메시지에 쓸 수 없는 문자가 있습니다.",
   error_picture_too_long: "이모지를 하나만 입력하세요.",
+  error_not_a_picture: "JPEG, PNG, GIF, WebP 사진만 보낼 수 있습니다.",
+  error_file_too_large: "파일이 너무 큽니다.",
+  error_picture_too_large: "사진의 화소가 너무 많습니다. 먼저 크기를 줄여 주세요.",
+  error_animation_too_long: "움직이는 그림이 너무 깁니다. 더 짧거나 작은 것을 보내 주세요.",
+  error_picture_gone: "사진이 더 이상 없습니다. 다시 골라 주세요.",
+  error_busy: "서버가 다른 사진을 처리하느라 바쁩니다. {time} 뒤에 다시 시도하세요.",
+  error_too_many_pictures: "메시지 하나에 넣을 수 있는 사진 수를 넘었습니다.",
 };

@@ -4,8 +4,8 @@ import { normalized } from "./names.ts";
 /** What an address leads to. */
 export type Route =
   | { page: "list" | "settings" | "admin" | "login" | "missing" }
-  /** By its id, or by the title of one that everybody sees. */
-  | { page: "room"; key: string; isTooLong: boolean }
+  /** By its id, or by the title of one that everybody sees; perhaps at one of its messages. */
+  | { page: "room"; key: string; isTooLong: boolean; message?: number }
   /** With what follows the `#`, which no server on the way gets to see. */
   | { page: "setup" | "invite" | "reset"; code: string };
 
@@ -19,10 +19,11 @@ export function routeOf(path: string, hash = ""): Route {
   if (Object.hasOwn(PLAIN, path)) return { page: PLAIN[path as keyof typeof PLAIN] };
   if (Object.hasOwn(CODED, path)) return { page: CODED[path as keyof typeof CODED], code: hash.replace(/^#/, "") };
   if (path === "/room" || path === "/room/") return { page: "room", key: FIRST_ROOM, isTooLong: false };
-  const name = /^\/room\/([^/]+)$/.exec(path)?.[1];
+  const [, name, number] = /^\/room\/([^/]+)(?:\/([1-9]\d{0,14}))?$/.exec(path) ?? [];
   const key = name === undefined ? "" : normalized(decoded(name));
   if (key === "") return { page: "missing" };
-  return { page: "room", key, isTooLong: [...key].length > ROOM_CHARS_MAX };
+  const isTooLong = [...key].length > ROOM_CHARS_MAX;
+  return { page: "room", key, isTooLong, ...(number !== undefined && { message: Number(number) }) };
 }
 
 function decoded(name: string): string {
@@ -36,6 +37,11 @@ function decoded(name: string): string {
 /** The address of a room. */
 export function roomPath(id: string): string {
   return id === FIRST_ROOM ? "/room" : `/room/${encodeURIComponent(id)}`;
+}
+
+/** The address of a message in a room. */
+export function messagePath(room: string, message: number): string {
+  return `/room/${encodeURIComponent(room)}/${message}`;
 }
 
 /** Whether this is how the server makes ids of rooms; a title may look like it, too. */

@@ -17,7 +17,7 @@ use super::{FILE_NAME, Fault};
 /// Read-only connections, all of them open from the start: later the files may be out of reach.
 const READERS: u32 = 4;
 /// How long a statement waits for another process that holds the database, such as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What every SQLite database begins with.
 const HEADER: &[u8; 16] = b"SQLite format 3\0";
 /// What SQLite adds to the name for its log and for the index of that.
@@ -112,6 +112,11 @@ impl Database {
     /// A transaction is at its end, or the log was put into the database.
     pub(super) fn remember_log(&self) {
         self.held.lock().log_bytes = Companions::at(&self.companions).log_bytes;
+    }
+
+    /// Where it is, with its log.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     /// Bytes of the file and of its log.
@@ -221,9 +226,9 @@ impl Companions {
 
 /// What a file system has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Space {
-    pub(super) free_bytes: u64,
-    pub(super) total_bytes: u64,
+pub(crate) struct Space {
+    pub(crate) free_bytes: u64,
+    pub(crate) total_bytes: u64,
 }
 
 /// They stay for good: while the writer changes its connection, the log must not lose its last one,
@@ -290,7 +295,7 @@ fn begins_as_database(_: &File) -> bool {
 }
 
 #[cfg(unix)]
-fn space(file: &File) -> Option<Space> {
+pub(super) fn space(file: &File) -> Option<Space> {
     let stat = nix::sys::statvfs::fstatvfs(file).ok()?;
     #[allow(clippy::useless_conversion, reason = "the types differ by system")]
     let bytes = |blocks| u64::from(stat.fragment_size()).saturating_mul(u64::from(blocks));
@@ -298,6 +303,6 @@ fn space(file: &File) -> Option<Space> {
 }
 
 #[cfg(not(unix))]
-fn space(_: &File) -> Option<Space> {
+pub(super) fn space(_: &File) -> Option<Space> {
     None
 }

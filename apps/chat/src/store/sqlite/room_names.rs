@@ -17,7 +17,7 @@ pub(super) async fn bring_into_one_form(
         return Ok(());
     }
     let mut unnameable = 0;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = connection.begin().await?;
     for room in &rooms {
         let (id, name): (i64, String) = (room.try_get("id")?, room.try_get("name")?);
         match RoomName::parse(&name) {

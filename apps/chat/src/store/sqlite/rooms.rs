@@ -49,7 +49,7 @@ impl Default for NewRoomRow<'_> {
 macro_rules! room_columns {
     () => {
         "r.id AS row, r.public_id, r.name AS stored_name, r.title, r.description, r.kind, r.password,
-         r.capacity, r.is_passing, r.created_at, r.active_at,
+         r.capacity, r.keep_days, r.is_passing, r.created_at, r.active_at,
          (SELECT json_object('id', o.id, 'name', o.name, 'role', o.role, 'colour', o.colour, 'picture', o.picture)
           FROM people o WHERE o.id = r.owner) AS owner,
          CASE WHEN r.kind = 'direct' THEN
@@ -297,7 +297,7 @@ pub(super) async fn fold_titles(connection: &mut SqliteConnection) -> Result<(),
         sqlx::query_as("SELECT id, title FROM rooms WHERE folded = '' AND title <> ''")
             .fetch_all(&mut *connection)
             .await?;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = connection.begin().await?;
     for (id, title) in rooms {
         sqlx::query("UPDATE rooms SET folded = ?2 WHERE id = ?1")
             .bind(id)
@@ -332,6 +332,7 @@ fn stored_room(row: &SqliteRow) -> Result<StoredRoom, sqlx::Error> {
         password: row.try_get("password")?,
         owner: json(row.try_get("owner")?)?,
         capacity: row.try_get("capacity")?,
+        keep_days: row.try_get("keep_days")?,
         is_passing: row.try_get("is_passing")?,
         with: json(row.try_get("people")?)?.unwrap_or_default(),
         last,

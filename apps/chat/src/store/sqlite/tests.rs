@@ -12,11 +12,11 @@ use crate::notes::contract::{HISTORY_BYTES_MAX, HISTORY_MESSAGES_MAX, StoredMess
 use crate::notes::store::{Found, NotesStore as _, Post, Posted, Sender};
 use crate::quota::Origin;
 
-fn room(name: &str) -> RoomName {
+pub(super) fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
 }
 
-fn message(room: &str, text: &str) -> Post {
+pub(super) fn message(room: &str, text: &str) -> Post {
     Post {
         room: self::room(room),
         name: Nickname::parse("정민").unwrap(),
@@ -37,18 +37,18 @@ fn keyed(room: &str, text: &str, key: &str) -> Post {
     Post { key: Some(MessageKey::parse(key.to_owned()).unwrap()), ..message(room, text) }
 }
 
-async fn post(store: &Sqlite, post: Post) -> Result<Posted, StoreError> {
+pub(super) async fn post(store: &Sqlite, post: Post) -> Result<Posted, StoreError> {
     let (report, outcome) = oneshot::channel();
     let report = |said: Result<Said, _>| drop(report.send(said.map(|said| said.posted)));
     store.post(post, Box::new(report)).await?;
     outcome.await.map_err(|_| StoreError::Closed)?
 }
 
-async fn open(folder: &Path) -> Result<Sqlite, OpenError> {
+pub(super) async fn open(folder: &Path) -> Result<Sqlite, OpenError> {
     Sqlite::open(folder, StoreOptions { free_bytes_min: Some(0) }).await
 }
 
-fn texts(messages: &[StoredMessage]) -> Vec<&str> {
+pub(super) fn texts(messages: &[StoredMessage]) -> Vec<&str> {
     messages.iter().map(|message| message.msg.as_str()).collect()
 }
 
@@ -250,5 +250,6 @@ async fn a_folder_has_one_store_at_a_time() {
 
 mod accounts;
 mod files;
+mod keeping;
 mod people;
 mod rooms;

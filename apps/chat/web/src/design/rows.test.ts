@@ -44,7 +44,7 @@ test("days, folds and gaps end a group", () => {
     message(2, "a", noon),
     fold("f", noon),
     message(3, "a", noon),
-    { kind: "gap", key: "g" },
+    { kind: "gap", key: "g", state: "waiting" },
     message(4, "a", noon),
   ];
   expect(brief(rows)).toEqual(
@@ -56,7 +56,7 @@ test("a day opens with whoever comes first, and once", () => {
   const midnight = new Date(2026, 0, 3).getTime();
   const rows: Row[] = [
     message(1, "a", midnight - 1),
-    { kind: "gap", key: "g" },
+    { kind: "gap", key: "g", state: "waiting" },
     fold("f", midnight),
     message(2, "a", midnight),
     message(3, "a", midnight + 1),

@@ -25,11 +25,58 @@ export interface Message {
   state: "stored" | "waiting" | "sent" | "failed";
   /** Why it has failed. */
   problem?: Problem;
+  /** The beginning of the message that it answers. */
+  reply?: { id: number; person: string; name: string; text: string; pictures: number; isDeleted: boolean };
+  /** Whom it mentions, as they were called then, and whether that is everybody. */
+  mentions?: readonly { id: string; name: string }[];
+  isForAll?: boolean;
+  /** Whether it mentions whoever reads it. */
+  mentionsMe?: boolean;
+  reactions?: readonly { emoji: string; count: number; isMine: boolean }[];
+  pictures?: readonly Picture[];
+  /** When it was last edited, milliseconds since 1970. */
+  editedAt?: number;
+  isDeleted?: boolean;
 }
 
-/** A place where messages are missing. */
+/** A picture of a message. */
+export interface Picture {
+  id: string;
+  /** Pixels. */
+  width: number;
+  height: number;
+  isAnimated: boolean;
+  /** The addresses of the whole one, and of a smaller one that does not move. */
+  src: string;
+  thumbnail: string;
+  /** How far it is on its way to the server. */
+  upload?: PictureUpload;
+}
+
+/** A picture on its way. */
+export interface PictureUpload {
+  /** From 0 to 1. */
+  readonly progress: number;
+  readonly state: "waiting" | "sending" | "done" | "failed";
+  /** Why it has failed. */
+  readonly problem?: Problem;
+  retry(): void;
+  cancel(): void;
+}
+
+/** Whether messages that are not here are on their way, or could not be had. */
+export type Loading = "waiting" | "loading" | "failed";
+
+/** A place where messages are missing, which can be loaded. */
 export interface Gap {
   kind: "gap";
+  key: string;
+  state: Loading;
+}
+
+/** What is below was not read when the conversation was opened. */
+export interface Unread {
+  kind: "unread";
   key: string;
 }
 
@@ -43,7 +90,26 @@ export interface Fold {
 }
 
 /** One thing in the conversation, in the order it is shown. The page itself puts the days between. */
-export type Row = Message | Gap | Fold;
+export type Row = Message | Gap | Unread | Fold;
+
+/** Where to go in a conversation: a new object each time. */
+export interface Target {
+  /** The row; none for the end. */
+  key?: string;
+  /** Where it is put: a line above what is new, the message that was looked for, or the first one that was in sight. */
+  place: "line" | "middle" | "top";
+  /** It is marked for a moment, and given the focus. */
+  isMarked?: boolean;
+}
+
+/** What of a conversation is in sight. */
+export interface Sight {
+  /** The numbers of the first and of the newest stored message, 0 where there is none. */
+  first: number;
+  newest: number;
+  /** Whether the end is in sight, or near. */
+  isAtEnd: boolean;
+}
 
 /** A row as it is drawn, beside its neighbours. */
 export interface Line {
@@ -72,16 +138,20 @@ export class Lines {
   /** The lines to draw now. Rows that are the same objects as before are known at once. */
   of(rows: readonly Row[]): readonly Line[] {
     const before = this.lines;
-    const dropped = indexOf(before, rows[0]?.key);
-    if (dropped < 0) return (this.lines = anew(rows, before));
+    const dropped = Math.max(indexOf(before, rows[0]?.key), 0);
     let known = 0;
     while (known < rows.length && isSame(rows[known]!, before[known + dropped]?.row)) known++;
     // The last one that is known may go on in the next; the first one has lost what was before it.
     const lines = before.slice(dropped, dropped + Math.max(known - 1, 0));
     if (dropped > 0 && lines.length > 0) lines[0] = lineOf(rows, 0, lines[0]);
+    // Those that stand elsewhere now, because something came in before them.
+    let moved: Map<string, Line> | undefined;
+    const isMoved = known + dropped < before.length;
     for (let index = lines.length; index < rows.length; index++) {
-      const old = before[index + dropped];
-      lines.push(lineOf(rows, index, old?.key === rows[index]!.key ? old : undefined));
+      const { key } = rows[index]!;
+      let old: Line | undefined = before[index + dropped];
+      if (old?.key !== key) old = isMoved ? (moved ??= byKey(before)).get(key) : undefined;
+      lines.push(lineOf(rows, index, old));
     }
     return (this.lines = lines);
   }
@@ -91,11 +161,7 @@ function indexOf(lines: readonly Line[], key: string | undefined): number {
   return lines.findIndex((line) => line.key === key);
 }
 
-/** All lines, where nothing stands where it stood: a history came before them. */
-function anew(rows: readonly Row[], before: readonly Line[]): Line[] {
-  const old = new Map(before.map((line) => [line.key, line]));
-  return rows.map((row, index) => lineOf(rows, index, old.get(row.key)));
-}
+const byKey = (lines: readonly Line[]) => new Map(lines.map((line) => [line.key, line]));
 
 /** One line; the old one if it is drawn alike. */
 function lineOf(rows: readonly Row[], index: number, old: Line | undefined): Line {
@@ -117,13 +183,13 @@ function lineOf(rows: readonly Row[], index: number, old: Line | undefined): Lin
   return { key: row.key, row, opensDay, isFirst, isLast, height };
 }
 
-/** Whether this row is the first of its day. A gap has no day. */
+/** Whether this row is the first of its day. What has no time has no day. */
 function isDayOpened(rows: readonly Row[], index: number): boolean {
   const row = rows[index]!;
-  if (row.kind === "gap") return false;
+  if (!("at" in row)) return false;
   for (let before = index - 1; before >= 0; before--) {
     const earlier = rows[before]!;
-    if (earlier.kind !== "gap") return !isSameDay(earlier.at, row.at);
+    if ("at" in earlier) return !isSameDay(earlier.at, row.at);
   }
   return true;
 }
@@ -153,7 +219,7 @@ function goesOn(row: Row | undefined, next: Row): boolean {
   );
 }
 
-/** Whether two rows are drawn alike. They are flat but for the problem, which is replaced and not changed. */
+/** Whether two rows are drawn alike. What is not flat in them is replaced and not changed. */
 function isSame(row: Row, other: Row | undefined): boolean {
   if (row === other) return true;
   if (!other || row.key !== other.key || row.kind !== other.kind) return false;
@@ -166,5 +232,6 @@ function isSame(row: Row, other: Row | undefined): boolean {
 function guessOf(row: Row): number {
   if (row.kind !== "message") return 32;
   // A line has some 40 characters; few messages have more than one.
-  return 20 + 24 * Math.ceil(row.text.length / 40);
+  const text = 20 + 24 * Math.ceil(row.text.length / 40);
+  return text + (row.reply ? 44 : 0) + (row.reactions?.length ? 34 : 0) + (row.pictures?.length ? 200 : 0);
 }

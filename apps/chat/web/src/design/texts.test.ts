@@ -1,3 +1,4 @@
+import { actions } from "./gallery/actions.ts";
 import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
@@ -14,7 +15,7 @@ const message = (text: string, more: Partial<Message> = {}): Message => ({
   kind: "message", key: "1", id: 1, person: "p", name: "나", text, at: 0, isOwn: false, state: "stored", ...more,
 });
 const bubble = (message: Message, more = {}): string => {
-  const props = { message, isFirst: true, isLast: true, isOver: false, onretry() {}, ondiscard() {}, ...more };
+  const props = { message, isFirst: true, isLast: true, isOver: false, actions, ...more };
   return render(Bubble, { props }).body.replace(/<!--.*?-->/g, "");
 };
 
@@ -58,6 +59,45 @@ test("what failed says why, and what can be done", () => {
   expect(bubble(failed)).toContain(own.error_expired);
   expect(bubble(failed)).toContain(own.retry);
   expect(bubble(failed, { isOver: true })).not.toContain(own.retry);
+});
+
+test("what a message answers, and that it was edited or deleted, is told", () => {
+  const quote = { id: 7, person: "q", name: "민지", text: "earlier", pictures: 2, isDeleted: false };
+  const body = bubble(message("x", { reply: quote, editedAt: 5 }));
+  expect(body).toContain("민지");
+  expect(body).toContain(`earlier · ${say("somePictures", { count: 2 })}`);
+  expect(body).toContain(own.edited);
+  expect(bubble(message("x", { reply: { ...quote, text: "", isDeleted: true } }))).toContain(own.deleted);
+  const gone = bubble(message("", { isDeleted: true, reactions: [{ emoji: "👍", count: 1, isMine: false }] }));
+  expect(gone).toContain(own.deleted);
+  expect(gone).not.toContain("👍");
+});
+
+test("how many have not read it, and who has reacted, is told in words as well", () => {
+  expect(bubble(message("x"), { unreadBy: 3 })).toContain(`>${say("unreadBy", { count: 3 })}</span>`);
+  expect(bubble(message("x"), { unreadBy: 0 })).not.toContain("unread");
+  const body = bubble(message("x", { reactions: [{ emoji: "👍", count: 2, isMine: true }, { emoji: "🎉", count: 1, isMine: false }] }));
+  expect(body).toMatch(/aria-pressed="true"[^>]*aria-label="👍 2"/);
+  expect(body).toMatch(/aria-pressed="false"[^>]*aria-label="🎉 1"/);
+});
+
+test("pictures have their place before they are loaded, and a name", () => {
+  const picture = { id: "1", width: 800, height: 400, isAnimated: true, src: "/p", thumbnail: "/p/thumbnail" };
+  const body = bubble(message("", { pictures: [picture] }));
+  expect(body).toMatch(/width: 20.000rem; aspect-ratio: 2.0000/);
+  expect(body).toContain('src="/p/thumbnail"');
+  expect(body).toContain(`${say("pictureOf", { name: "나" })}, GIF`);
+  expect(bubble(message("🐟", { pictures: [picture] }))).not.toMatch(/class="message[^"]* bare/);
+});
+
+test("a long text is folded, a short one is not", () => {
+  expect(bubble(message("a\n".repeat(30)))).toContain("folded");
+  expect(bubble(message("a"))).not.toContain("folded");
+});
+
+test("nothing that is written becomes HTML", () => {
+  const body = bubble(message('<img src=x onerror=alert(1)> `<b>` [<i>](https://a.b) ```\n<script>\n```\n> <u>'));
+  expect(body).not.toMatch(/<(?:img|b|i|u|script)[ >]/);
 });
 
 test("who was here when that was last known is pale, and not counted", () => {

@@ -1,20 +1,31 @@
-import {
-  type ChatRequests,
-  type Membership,
-  type Message,
-  type Opened,
-  type Person,
-  type RemovedReason,
-  type Room,
-  type RoomPresence,
+import type {
+  AskHistory,
+  ChatRequests,
+  Counts,
+  Edited,
+  History,
+  Membership,
+  Message,
+  Opened,
+  OpenRoom,
+  Person,
+  Pruned,
+  Reacted,
+  ReadingMoved,
+  RemovedReason,
+  Room,
+  RoomPresence,
 } from "../contract.ts";
-import type { Row } from "../design/rows.ts";
+import type { Loading, Message as MessageRow, Row, Sight, Target } from "../design/rows.ts";
 import { atNextFrame } from "../frames.ts";
 import { RoomPeople } from "../presence/room.ts";
 import { newKey } from "../random.ts";
+import { HowFar } from "../reading/how-far.ts";
+import { ReadPointer } from "../reading/pointer.ts";
 import { isPassing, type Problem, problemOf } from "../refusal.ts";
 import { isRoomId } from "../router.svelte.ts";
-import { type Reader, Timeline, type Written } from "./timeline.ts";
+import type { Reader, With, Written } from "./row.ts";
+import { Timeline } from "./timeline.ts";
 import type { Unsent } from "./unsent.ts";
 
 /** `opening` until the server has let one in; `asking` for the password; `closed`: one is not in it. */
@@ -33,8 +44,8 @@ export interface Around {
   post: (room: string, written: Written) => void;
   unsent: Unsent;
   blocked: () => ReadonlySet<string>;
-  /** Nobody looks at the page, or at this conversation. */
-  isUnseen: (conversation: Conversation) => boolean;
+  /** Whether somebody looks at the page, and at this conversation. */
+  isLooking: (conversation: Conversation) => boolean;
   /** When what has happened is shown: all of it at once, however much it is. */
   later?: (action: () => void) => void;
 }
@@ -43,6 +54,8 @@ export interface Around {
 const AGAIN_DELAY = 1_000;
 /** How often it is said that somebody goes on typing, milliseconds. */
 const TYPING_INTERVAL = 3_000;
+/** How many pages are loaded at once where messages are missing in between. */
+const GAP_PAGES_MAX = 10;
 
 /** One room: who is in it, what is said, and what is still to be sent. */
 export class Conversation {
@@ -62,10 +75,37 @@ export class Conversation {
   slowed = $state<number>();
   /** How many messages wait for the connection. */
   waiting = $state(0);
-  /** How many messages were taken in while the page was not looked at. */
-  unseen = $state(0);
+  /** How many are not confirmed, whatever they wait for. */
+  unconfirmed = $state(0);
+  /** Whether there are older and newer messages than those that are here, and how it stands with them. */
+  hasBefore = $state(false);
+  hasAfter = $state(false);
+  older = $state<Loading>("waiting");
+  newer = $state<Loading>("waiting");
+  /** What one has not read. */
+  counts = $state.raw<Counts>();
+  /** How many people have not read a message. */
+  unreadBy = $state.raw<(message: MessageRow) => number>();
+  /** Where to go: a new one each time. */
+  target = $state.raw<Target>();
+  /** Why one did not get where one wanted to; `gone`: the message is not there any more. */
+  notice = $state.raw<Problem>();
+
+  /** The message to open the conversation at. */
+  wanted?: number;
 
   private readonly timeline: Timeline;
+  private readonly pointer: ReadPointer;
+  private readonly howFar = new HowFar();
+  private isHowFarNew = false;
+  /** Whether what is in sight is about to be replaced, and not read. */
+  private isJumping = false;
+  /** Where one was before one followed a quote. */
+  private origins: Sight[] = [];
+  private sight: Sight = { first: 0, newest: 0, isAtEnd: true };
+  /** Counts the requests for history, of which one is under way at a time. */
+  private asks = 0;
+  private isAsking = false;
   private readonly present: RoomPeople;
   private password?: string;
   /** Counts the attempts to get in, so that late answers of earlier ones are told apart. */
@@ -80,7 +120,11 @@ export class Conversation {
     readonly key: string,
     private readonly around: Around,
   ) {
-    this.timeline = new Timeline(around.reader);
+    this.timeline = new Timeline(around.reader, () => this.id ?? this.key);
+    this.pointer = new ReadPointer({
+      send: (message) => around.ask("read", { room: this.id!, message }),
+      isLooking: () => this.phase === "open" && this.isKnown && !this.isJumping && around.isLooking(this),
+    });
     this.timeline.blocked = around.blocked();
     this.present = new RoomPeople(
       around.reader().id,
@@ -99,7 +143,7 @@ export class Conversation {
 
   /** Whether there is something that would be lost if it were forgotten. */
   get hasUnconfirmed(): boolean {
-    return this.timeline.hasUnconfirmed;
+    return this.timeline.pending.count > 0;
   }
 
   /** Asks to be let in, also again after the connection was lost. Resolves when that is answered. */
@@ -109,9 +153,13 @@ export class Conversation {
     this.password = password;
     if (this.phase !== "open" && this.phase !== "asking") this.phase = "opening";
     try {
-      const opened = await this.around.ask("open", { room: this.id ?? this.key, password });
+      const asked: OpenRoom = { room: this.id ?? this.key, password };
+      const isAgain = this.phase === "open";
+      if (isAgain) asked.known = { newest: this.timeline.newest, change: this.timeline.change };
+      else if (this.wanted !== undefined) asked.around = this.wanted;
+      const opened = await this.around.ask("open", asked);
       if (attempt !== this.attempts || this.isEnded) return undefined;
-      this.opened(opened);
+      this.opened(opened, isAgain);
       return opened;
     } catch (error) {
       if (attempt === this.attempts && !this.isEnded) this.notOpened(problemOf(error));
@@ -119,17 +167,23 @@ export class Conversation {
     }
   }
 
-  /** The server has let one in. */
-  opened({ room, membership, messages, present }: Opened): void {
-    this.room = room;
-    this.membership = membership;
+  /** The server has let one in, perhaps again after a lost connection. */
+  opened(opened: Opened, isAgain = false): void {
+    this.room = opened.room;
+    this.membership = opened.membership;
+    this.counts = opened.counts;
     this.phase = "open";
     this.isKnown = true;
     this.problem = undefined;
-    this.timeline.merge(messages);
-    this.present.enter(present);
+    if (isAgain) this.timeline.resume(opened);
+    else this.timeline.open(opened);
+    this.howFar.begin(opened.reading);
+    this.isHowFarNew = true;
+    this.present.enter(opened.present);
     this.postAll();
     this.showNow();
+    if (!isAgain) this.place();
+    this.pointer.entered(opened.counts.read);
   }
 
   private notOpened(problem: Problem): void {
@@ -166,7 +220,8 @@ export class Conversation {
     this.problem = problem;
     this.present.end();
     this.timeline.disconnected();
-    this.timeline.refuseAll({ code: "not_member" });
+    this.timeline.pending.refuseAll({ code: "not_member" });
+    this.notAsking();
     this.showNow();
   }
 
@@ -175,7 +230,9 @@ export class Conversation {
     clearTimeout(this.timer);
     this.isKnown = false;
     this.timeline.disconnected();
+    this.howFar.lost();
     this.present.lost();
+    this.notAsking();
     this.show();
   }
 
@@ -183,11 +240,11 @@ export class Conversation {
    * Shows a message and sends it as soon as it can. False when too many are waiting already, or nothing
    * can be said here.
    */
-  say(text: string): boolean {
+  say(text: string, more: With = {}, key = newKey()): boolean {
     // After a reload without a connection it waits, like what was said before.
     const isKnown = this.phase === "open" || (this.phase === "opening" && isRoomId(this.key));
     if (!isKnown) return false;
-    if (!this.timeline.write({ key: newKey(), text, at: Date.now() })) return false;
+    if (!this.timeline.write({ key, text, at: Date.now(), ...more })) return false;
     this.typedAt = 0;
     this.postAll();
     this.showNow();
@@ -196,14 +253,14 @@ export class Conversation {
 
   /** Sends a refused message again. */
   retry(row: string): void {
-    this.timeline.retry(keyOf(row));
+    this.timeline.pending.retry(keyOf(row));
     this.postAll();
     this.showNow();
   }
 
   /** Gives up a refused message. */
   discard(row: string): void {
-    this.timeline.discard(keyOf(row));
+    this.timeline.pending.discard(keyOf(row));
     this.showNow();
   }
 
@@ -221,11 +278,45 @@ export class Conversation {
   /** A message has come. */
   receive(message: Message): void {
     if (this.phase === "closed") return;
-    const isNew = this.timeline.add(message);
+    const { newest, isWhole } = this.timeline;
+    const isNew = this.timeline.receive(message);
     this.present.said(message.by.id);
     const isOwn = message.by.id === this.around.reader().id;
-    if (isNew && !isOwn && this.around.isUnseen(this)) this.unseen++;
+    // All was read, and nobody looks: what is new begins here.
+    const isFirst = isNew && !isOwn && isWhole && this.pointer.read >= newest;
+    if (isFirst && !this.around.isLooking(this)) this.timeline.unreadAfter = newest;
     this.show();
+  }
+
+  /** A message says something else, or was deleted. */
+  edited(edited: Edited): void {
+    this.timeline.edited(edited);
+    this.show();
+  }
+
+  /** Somebody has reacted to a message, or not any more. */
+  reacted(reacted: Reacted): void {
+    this.timeline.reacted(reacted);
+    this.show();
+  }
+
+  /** The oldest messages are gone. */
+  pruned(pruned: Pruned): void {
+    this.timeline.pruned(pruned);
+    this.show();
+  }
+
+  /** People have read on. */
+  readOn(moved: ReadingMoved): void {
+    this.howFar.move(moved);
+    this.isHowFarNew = true;
+    this.show();
+  }
+
+  /** One has read something, here or on another device, or there is something to be read. */
+  counted(counts: Counts): void {
+    this.counts = counts;
+    this.pointer.counted(counts.read);
   }
 
   presence(change: RoomPresence): void {
@@ -240,24 +331,196 @@ export class Conversation {
     }
   }
 
-  /** The reader has come to the end, or has left it. */
-  reads(isAtEnd: boolean): void {
-    this.timeline.isAtEnd = isAtEnd;
-  }
-
   /** The people whose messages are not shown have changed. */
   block(blocked: ReadonlySet<string>): void {
     this.timeline.blocked = blocked;
     this.show();
   }
 
-  seen(): void {
-    this.unseen = 0;
+  /** Somebody looks at it, perhaps again. */
+  look(): void {
+    this.pointer.look();
+  }
+
+  /** It is shown anew, at a message or at the first unread one. */
+  shown(message?: number): void {
+    this.wanted = message;
+    this.origins = [];
+    this.target = this.notice = undefined;
+    this.pointer.release();
+    if (this.phase !== "open") return;
+    this.timeline.unreadAfter = this.counts && this.counts.unread > 0 ? this.counts.read : undefined;
+    this.showNow();
+    this.place();
+  }
+
+  /** Goes to where it is opened: the message that is wanted, the first unread one, or the end. */
+  private place(): void {
+    const { wanted } = this;
+    this.wanted = undefined;
+    const mark = this.timeline.unreadAfter;
+    if (wanted !== undefined) void this.jump(wanted);
+    else if (mark === undefined) {
+      if (this.timeline.hasAfter) void this.toNewest();
+    } else if (this.rows.some(({ kind }) => kind === "unread")) this.target = { key: "unread", place: "line" };
+    // What is not here is read from where it begins.
+    else void this.goTo({ around: mark }, () => ({ key: "unread", place: "line" }));
+  }
+
+  /** Goes to a message, wherever it is. */
+  async jump(id: number): Promise<void> {
+    const target = (): Target => this.targetOf(id, true);
+    if (this.timeline.message(id)) {
+      this.target = target();
+      return;
+    }
+    await this.goTo({ around: id }, () => {
+      if (!this.timeline.message(id)) this.notice = { code: "gone" };
+      return target();
+    });
+  }
+
+  /** Goes to a message that another one quotes; `back` returns. */
+  follow(id: number): void {
+    this.origins.push(this.sight);
+    void this.jump(id);
+  }
+
+  /** Returns to where one was before one followed a quote. */
+  back(): void {
+    const origin = this.origins.pop();
+    if (!origin) return;
+    const { first, isAtEnd } = origin;
+    const target = (): Target => (isAtEnd ? { place: "top" } : { ...this.targetOf(first, false), place: "top" });
+    if (isAtEnd ? !this.timeline.hasAfter : this.timeline.message(first)) this.target = target();
+    else void this.goTo(isAtEnd ? {} : { around: first }, target);
+  }
+
+  /** Goes to the newest message. */
+  async toNewest(): Promise<void> {
+    if (this.timeline.hasAfter) await this.goTo({}, () => undefined);
+  }
+
+  /** Replaces what is here by another page of the history, and goes there. */
+  private async goTo(place: Omit<AskHistory, "room">, target: () => Target | undefined): Promise<void> {
+    this.notAsking();
+    this.isJumping = true;
+    const { told } = this.timeline.end;
+    const page = await this.ask(place, (problem) => (this.notice = problem));
+    if (page === undefined) return;
+    this.isJumping = false;
+    this.timeline.replace(page, told);
+    this.showNow();
+    this.target = target();
+  }
+
+  /** The row of a message, or of the one that is next to where it was. */
+  private targetOf(id: number, isMarked: boolean): Target {
+    const messages = this.rows.filter((row) => row.kind === "message" && row.id !== undefined) as MessageRow[];
+    const row = messages.find((one) => one.id! >= id) ?? messages.at(-1);
+    return { key: row?.key, place: "middle", isMarked: isMarked && row?.id === id };
+  }
+
+  /** Loads older messages, as the reader comes near to where they are; again after a failure only on asking. */
+  async loadOlder(isAgain = false): Promise<void> {
+    if (!this.timeline.hasBefore || !this.isKnown || this.isAsking || (this.older === "failed" && !isAgain)) return;
+    const before = this.timeline.oldest;
+    this.older = "loading";
+    const page = await this.ask({ before }, () => (this.older = "failed"));
+    if (page === undefined) return;
+    this.older = "waiting";
+    this.timeline.older(page, before);
+    this.showNow();
+  }
+
+  /** The same for newer ones. */
+  async loadNewer(isAgain = false): Promise<void> {
+    if (!this.timeline.hasAfter || !this.isKnown || this.isAsking || (this.newer === "failed" && !isAgain)) return;
+    const { end } = this.timeline;
+    this.newer = "loading";
+    const page = await this.ask({ after: end.after }, () => (this.newer = "failed"));
+    if (page === undefined) return;
+    this.newer = "waiting";
+    this.timeline.newer(page, end);
+    this.showNow();
+  }
+
+  /** Loads what is missing in between. */
+  async loadGap(key: string): Promise<void> {
+    if (this.isAsking) return;
+    for (let pages = 0; pages < GAP_PAGES_MAX; pages++) {
+      const after = this.timeline.gap(key);
+      if (after === undefined) return;
+      this.gapIs(key, "loading");
+      const page = await this.ask({ after }, () => this.gapIs(key, "failed"));
+      if (page === undefined) return;
+      const isClosed = this.timeline.fill(key, page);
+      this.showNow();
+      if (isClosed) return;
+    }
+    this.gapIs(key, "waiting");
+  }
+
+  private gapIs(key: string, state: Loading): void {
+    this.timeline.gapIs(key, state);
+    this.showNow();
+  }
+
+  /** Asks for history. Nothing if it is refused, or not wanted any more when it comes. */
+  private async ask(place: Omit<AskHistory, "room">, onrefused: (problem: Problem) => void): Promise<History | undefined> {
+    const asked = ++this.asks;
+    this.isAsking = true;
+    try {
+      const page = await this.around.ask("history", { room: this.id!, ...place });
+      return asked === this.asks && !this.isEnded ? page : undefined;
+    } catch (error) {
+      if (asked !== this.asks || this.isEnded) return undefined;
+      const problem = problemOf(error);
+      this.isJumping = false;
+      onrefused(problem);
+      return undefined;
+    } finally {
+      if (asked === this.asks) this.isAsking = false;
+    }
+  }
+
+  /** What was asked for of the history is not wanted any more. */
+  private notAsking(): void {
+    this.asks++;
+    this.isAsking = this.isJumping = false;
+    this.older = this.newer = "waiting";
+    this.timeline.gapsWait();
+  }
+
+  /** What of it is in sight. */
+  sees(sight: Sight): void {
+    this.sight = sight;
+    // While somebody reads further up, nothing goes away there.
+    this.timeline.isAtEnd = sight.isAtEnd;
+    this.pointer.see(sight.newest);
+  }
+
+  /** From this message on one has not read, until the room is shown anew. */
+  async markUnread(message: number): Promise<void> {
+    await this.around.ask("unread", { room: this.id!, message });
+    this.pointer.hold();
+    this.timeline.unreadAfter = message - 1;
+    this.showNow();
+  }
+
+  /** A message that is here. */
+  message(id: number): Message | undefined {
+    return this.timeline.message(id);
+  }
+
+  /** The last thing one has said, to edit it. */
+  get lastOwn(): Message | undefined {
+    return this.timeline.lastOwn;
   }
 
   /** Takes up what was not confirmed before a reload, or in a tab that was closed. */
   restore(written: readonly Written[], isPosted: boolean): void {
-    this.timeline.restore(written, isPosted);
+    this.timeline.pending.restore(written, isPosted);
     this.showNow();
   }
 
@@ -282,6 +545,7 @@ export class Conversation {
   end(): void {
     this.isEnded = true;
     clearTimeout(this.timer);
+    this.pointer.end();
     this.present.end();
   }
 
@@ -306,7 +570,7 @@ export class Conversation {
   /** Gives the outbox what it does not have, in order. */
   private postAll(): void {
     if (this.phase !== "open" || this.slowed !== undefined) return;
-    for (const written of this.timeline.takeUnposted()) this.around.post(this.id!, written);
+    for (const written of this.timeline.pending.takeUnposted()) this.around.post(this.id!, written);
   }
 
   /** Shows what has happened, soon. */
@@ -321,11 +585,19 @@ export class Conversation {
 
   private showNow(): void {
     this.rows = this.timeline.rows();
+    this.hasBefore = this.timeline.hasBefore;
+    this.hasAfter = this.timeline.hasAfter;
+    if (this.isHowFarNew) {
+      this.isHowFarNew = false;
+      // Another one each time, so that what is drawn is asked again.
+      this.unreadBy = ({ id, person, isDeleted }) => (id === undefined || isDeleted ? 0 : this.howFar.unread(id, person));
+    }
     this.people = this.present.people;
     const blocked = this.timeline.blocked;
     this.writers = this.present.writers.filter(({ id }) => !blocked.has(id)).map(({ name }) => name);
     this.waiting = this.timeline.waiting;
-    this.around.unsent.save(this.id ?? this.key, this.timeline.unconfirmed());
+    this.unconfirmed = this.timeline.pending.count;
+    this.around.unsent.save(this.id ?? this.key, this.timeline.pending.all);
   }
 }
 

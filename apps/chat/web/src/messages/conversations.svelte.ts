@@ -6,8 +6,9 @@ import { isRefused } from "../refusal.ts";
 import { lasting, type TextStorage } from "../storage.ts";
 import { Conversation } from "./conversation.svelte.ts";
 import { type ClearableStore, storeFor } from "./store.ts";
-import type { Reader, Written } from "./timeline.ts";
+import type { Reader, Written } from "./row.ts";
 import { Unsent } from "./unsent.ts";
+import { Uploads } from "./uploads.svelte.ts";
 
 /** How many conversations are kept, so that going back to them takes no time. */
 export const CONVERSATIONS_KEPT_MAX = 10;
@@ -23,6 +24,13 @@ export class Conversations {
   private readonly kept = new Map<string, Conversation>();
   /** The ids that titles in addresses have led to. */
   private readonly aliases = new Map<string, string>();
+  /** The pictures that are on their way, and the messages that wait for theirs. */
+  readonly uploads = new Uploads<Written>({
+    deliver: ({ room, what: { text, key, ...more } }, pictures) => {
+      this.of(room).say(text, { reply: more.reply, mentions: more.mentions, pictures: [...pictures] }, key);
+    },
+  });
+
   private readonly unsent: Unsent;
   private readonly box: Outbox<ChatEvents>;
   private readonly store: ClearableStore;
@@ -33,7 +41,7 @@ export class Conversations {
     private readonly reader: () => Reader,
     storage: TextStorage = lasting,
   ) {
-    const { chat } = connection;
+    const { chat, rooms } = connection;
     this.unsent = new Unsent(storage, reader().id);
     // Before the outbox listens, so that rooms are entered first, and then what waits in there is sent.
     chat.on("connect", () => {
@@ -41,6 +49,11 @@ export class Conversations {
     });
     chat.on("disconnect", () => this.kept.forEach((conversation) => conversation.lost()));
     chat.on("message", (message) => this.kept.get(message.room)?.receive(message));
+    chat.on("edited", (edited) => this.kept.get(edited.room)?.edited(edited));
+    chat.on("reacted", (reacted) => this.kept.get(reacted.room)?.reacted(reacted));
+    chat.on("pruned", (pruned) => this.kept.get(pruned.room)?.pruned(pruned));
+    chat.on("reading", (moved) => this.kept.get(moved.room)?.readOn(moved));
+    rooms.on("counts", (counts) => this.kept.get(counts.room)?.counted(counts));
     chat.on("room", (room) => this.changed(room));
     chat.on("removed", ({ room, reason }) => this.kept.get(room)?.removed(reason));
     chat.on("presence", (change) => {
@@ -58,12 +71,18 @@ export class Conversations {
     for (const room of this.unsent.rooms) this.of(room).restore(this.unsent.load(room), false);
   }
 
-  /** Shows the conversation of a room, by its id or title, and enters it unless that is done. */
-  show(key: string): Conversation {
+  /**
+   * Shows the conversation of a room, by its id or title, and enters it unless that is done: at a message, or at
+   * the first unread one. Where it is shown already, goes to the message, or back to where one came from.
+   */
+  show(key: string, message?: number): Conversation {
     const conversation = this.of(this.aliases.get(key) ?? key);
     this.touch(conversation);
+    const isShown = this.current === conversation && conversation.phase === "open";
     this.current = conversation;
-    conversation.seen();
+    if (!isShown) conversation.shown(message);
+    else if (message === undefined) conversation.back();
+    else conversation.follow(message);
     if (conversation.phase === "opening" || conversation.phase === "closed") void this.enter(conversation);
     this.trim();
     return conversation;
@@ -107,7 +126,7 @@ export class Conversations {
 
   /** How many messages are not sent, in all rooms. */
   get unconfirmed(): number {
-    return this.unsent.count;
+    return this.unsent.count + [...this.kept.keys()].reduce((sum, room) => sum + this.uploads.held(room).length, 0);
   }
 
   /** Forgets what is not sent; it will not be. */
@@ -117,6 +136,7 @@ export class Conversations {
 
   /** Ends it all, when one is logged out. What is not sent is sent when one is back. */
   close(): void {
+    this.uploads.end();
     this.box.close();
     this.kept.forEach((conversation) => conversation.end());
   }
@@ -132,7 +152,7 @@ export class Conversations {
       post: (room, written) => this.post(room, written),
       unsent: this.unsent,
       blocked: () => this.blocked,
-      isUnseen: (one) => document.hidden || one !== this.current,
+      isLooking: (one) => one === this.current && !document.hidden && document.hasFocus(),
     });
     this.kept.set(key, conversation);
     return conversation;
@@ -153,9 +173,10 @@ export class Conversations {
     this.aliases.set(conversation.key, id);
     const known = this.kept.get(id);
     if (known) {
-      known.opened(opened);
       conversation.end();
       if (this.current === conversation) this.current = known;
+      known.wanted = conversation.wanted;
+      known.opened(opened);
     } else {
       this.kept.set(id, conversation);
     }
@@ -165,7 +186,7 @@ export class Conversations {
   private trim(): void {
     for (const [key, conversation] of this.kept) {
       if (this.kept.size <= CONVERSATIONS_KEPT_MAX) return;
-      if (conversation === this.current || conversation.hasUnconfirmed) continue;
+      if (conversation === this.current || conversation.hasUnconfirmed || this.uploads.held(key).length > 0) continue;
       this.kept.delete(key);
       conversation.end();
       if (conversation.phase === "open" && conversation.id !== undefined) {
@@ -175,8 +196,9 @@ export class Conversations {
     }
   }
 
-  private post(room: string, { key, text }: Written): void {
-    this.box.emit("say", { room, text, key }).catch((error: Error) => {
+  private post(room: string, written: Written): void {
+    const { key } = written;
+    this.box.emit("say", sayOf(room, written)).catch((error: Error) => {
       // Of what was in it and is given up `onLost` tells.
       const code = reasonOf(error);
       if (code === "outbox_full") this.kept.get(room)?.refused(key, { code });
@@ -192,10 +214,30 @@ export class Conversations {
   /** Takes up what an earlier page has left in the outbox: its rooms are entered, so that it goes out. */
   private restore(events: readonly StoredEvent[]): void {
     for (const { args: [, said], time } of events) {
-      const { room, key, text } = said as Say;
-      this.of(room).restore([{ key, text, at: time }], true);
+      const say = said as Say;
+      this.of(say.room).restore([writtenOf(say, time)], true);
     }
   }
+}
+
+/** What the server is told of a message. */
+function sayOf(room: string, { key, text, reply, mentions, pictures }: Written): Say {
+  const say: Say = { room, text, key };
+  if (reply) say.reply_to = reply.id;
+  if (mentions?.length) say.mentions = mentions.map(({ id }) => id);
+  if (pictures?.length) say.pictures = pictures.map(({ id }) => id);
+  return say;
+}
+
+/** What is known of a message by what the server is told: enough to show it where nothing else was kept. */
+function writtenOf({ key, text, reply_to: id, pictures }: Say, at: number): Written {
+  return {
+    key,
+    text,
+    at,
+    ...(id !== undefined && { reply: { id, person: "", name: "", text: "" } }),
+    ...(pictures && { pictures: pictures.map((picture) => ({ id: picture, width: 1, height: 1, bytes: 0 })) }),
+  };
 }
 
 /** Whether a conversation is to be entered again when the connection is back. */

@@ -2,10 +2,10 @@ import { indexedDbStore, memoryStore } from "sockeye-client/outbox";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import type { Row } from "../design/rows.ts";
-import { fakeConnection, messageIn, openedRoom, refused, roomOf, settled } from "../fake-connection.ts";
+import { countsOf, fakeConnection, messageIn, openedRoom, refused, roomOf, settled } from "../fake-connection.ts";
 import type { TextStorage } from "../storage.ts";
 import { Conversations, CONVERSATIONS_KEPT_MAX } from "./conversations.svelte.ts";
-import { PENDING_MAX } from "./timeline.ts";
+import { PENDING_MAX } from "./pending.ts";
 
 vi.mock("sockeye-client/outbox", async (original) => ({
   ...(await original<typeof import("sockeye-client/outbox")>()),
@@ -20,7 +20,7 @@ let conversations: Conversations;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal("document", { hidden: false });
+  vi.stubGlobal("document", { hidden: false, hasFocus: () => true });
   // A picture is drawn as soon as something has happened.
   vi.stubGlobal("requestAnimationFrame", (draw: () => void) => queueMicrotask(draw));
   kept = new Map();
@@ -45,7 +45,7 @@ function begin() {
 }
 
 const brief = (row: Row) =>
-  row.kind === "gap" ? "…" : row.kind === "fold" ? row.text : row.state === "stored" ? row.text : `${row.state}: ${row.text}`;
+  row.kind === "gap" ? "…" : row.kind === "unread" ? "new:" : row.kind === "fold" ? row.text : row.state === "stored" ? row.text : `${row.state}: ${row.text}`;
 const shown = () => conversations.current!.rows.map(brief);
 
 /** The server has let the page into a room. */
@@ -162,7 +162,7 @@ test("all rooms are entered again after a lost connection, and what was missed i
   fake.chat.drop("ping timeout");
   await fake.chat.accept();
   expect(fake.chat.asked("open").map(({ room }) => room)).toEqual(["a", "b"]);
-  await fake.chat.answer("open", openedRoom("a", [messageIn("a", 8)]));
+  await fake.chat.answer("open", openedRoom("a", [messageIn("a", 8)], { has_before: true }));
   conversations.show("a");
   expect(shown()).toEqual(["m1", "…", "m8"]);
 });
@@ -338,17 +338,6 @@ test("an answer of an earlier attempt to enter is not heeded", async () => {
   expect(conversations.current!.phase).toBe("open");
 });
 
-test("what comes while nobody looks is counted until somebody does", async () => {
-  await fake.chat.accept();
-  await enter("r");
-  vi.stubGlobal("document", { hidden: true });
-  fake.chat.tell("message", messageIn("r", 1));
-  fake.chat.tell("message", messageIn("r", 2, "mine", "me"));
-  expect(conversations.current!.unseen).toBe(1);
-  conversations.current!.seen();
-  expect(conversations.current!.unseen).toBe(0);
-});
-
 test("however much comes at once, it is shown once", async () => {
   await fake.chat.accept();
   await enter("r");
@@ -402,4 +391,273 @@ test("a room that changes is shown as it is now", async () => {
   await enter("r");
   fake.chat.tell("room", roomOf("r", { title: "renamed" }));
   expect(conversations.current!.room!.title).toBe("renamed");
+});
+
+const many = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => messageIn("r", from + n));
+const page = (from: number, to: number, has_before = true, has_after = true) => ({ messages: many(from, to), has_before, has_after });
+/** What is in sight, as the page says. */
+const sees = (newest: number, first = 1) => conversations.current!.sees({ first, newest, isAtEnd: false });
+
+test("a room is opened at the first message that was not read", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  const counts = countsOf("r", { read: 2, unread: 2 });
+  await fake.chat.answer("open", openedRoom("r", many(1, 4), { counts, has_after: true }));
+  expect(shown()).toEqual(["m1", "m2", "new:", "m3", "m4"]);
+  expect(conversations.current!.target).toEqual({ key: "unread", place: "line" });
+  expect(conversations.current!.hasAfter).toBe(true);
+  fake.rooms.tell("counts", countsOf("r", { read: 4 }));
+  await settled();
+  expect(shown(), "the line stays while one reads").toContain("new:");
+  conversations.hide();
+  conversations.show("r");
+  expect(shown(), "and goes when the room is shown anew").not.toContain("new:");
+  expect(fake.chat.asked("history"), "the end is shown, which is not here").toEqual([{ room: "r" }]);
+  await fake.chat.answer("history", page(8, 9, true, false));
+  expect(shown()).toEqual(["m8", "m9"]);
+  expect(conversations.current!.target).toBeUndefined();
+});
+
+test("a room that is shown again begins where it was not read, wherever that is", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  await fake.chat.answer("open", openedRoom("r", many(8, 9), { has_before: true }));
+  await enter("s");
+  for (const message of many(10, 12)) fake.chat.tell("message", message);
+  fake.rooms.tell("counts", countsOf("r", { read: 9, unread: 3 }));
+  conversations.show("r");
+  expect(shown()).toEqual(["m8", "m9", "new:", "m10", "m11", "m12"]);
+  expect(conversations.current!.target).toEqual({ key: "unread", place: "line" });
+  // Marked as unread, on another device, before what is here.
+  fake.rooms.tell("counts", countsOf("r", { read: 3, unread: 9 }));
+  conversations.show("s");
+  conversations.show("r");
+  expect(fake.chat.asked("history")).toEqual([{ room: "r", around: 3 }]);
+  sees(12);
+  expect(fake.chat.asked("read"), "what is about to go is not read").toEqual([]);
+  await fake.chat.answer("history", page(2, 5));
+  expect(shown()).toEqual(["m2", "m3", "new:", "m4", "m5"]);
+});
+
+test("older and newer messages are loaded one page at a time, and after a failure on asking", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  const counts = countsOf("r", { read: 11, unread: 9 });
+  await fake.chat.answer("open", openedRoom("r", many(11, 12), { counts, has_before: true, has_after: true }));
+  const here = conversations.current!;
+  void here.loadOlder();
+  void here.loadOlder();
+  void here.loadNewer();
+  expect(fake.chat.asked("history")).toEqual([{ room: "r", before: 11 }]);
+  expect(here.older).toBe("loading");
+  await fake.chat.answer("history", refused("storage"));
+  expect(here.older).toBe("failed");
+  void here.loadOlder();
+  expect(fake.chat.asked("history"), "not by itself").toEqual([]);
+  void here.loadOlder(true);
+  await fake.chat.answer("history", page(9, 10, false));
+  expect([here.older, here.hasBefore]).toEqual(["waiting", false]);
+  void here.loadNewer();
+  expect(fake.chat.asked("history")).toEqual([{ room: "r", after: 12 }]);
+  await fake.chat.answer("history", page(13, 13, true, false));
+  expect(shown()).toEqual(["m9", "m10", "m11", "new:", "m12", "m13"]);
+  expect(here.hasAfter).toBe(false);
+  void here.loadNewer();
+  expect(fake.chat.asked("history")).toEqual([]);
+});
+
+test("what was being loaded when the connection was lost is loaded again", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  await fake.chat.answer("open", openedRoom("r", many(11, 12), { has_before: true }));
+  const here = conversations.current!;
+  void here.loadOlder();
+  const [late] = fake.chat.sent;
+  fake.chat.drop("transport close");
+  expect(here.older).toBe("waiting");
+  void here.loadOlder();
+  expect(here.older, "nobody can be asked").toBe("waiting");
+  await fake.chat.accept();
+  expect(fake.chat.asked("open")).toEqual([{ room: "r", known: { newest: 12, change: 0 } }]);
+  await fake.chat.answer("open", openedRoom("r", many(11, 12), { has_before: true }));
+  late!.answer(page(1, 2));
+  await settled();
+  expect(shown(), "an answer of before is not heeded").toEqual(["m11", "m12"]);
+  void here.loadOlder();
+  expect(fake.chat.asked("history")).toHaveLength(1);
+});
+
+test("messages that are missing in between come by a press, until none is missing", async () => {
+  await fake.chat.accept();
+  await enter("r", many(1, 2));
+  fake.chat.drop("ping timeout");
+  await fake.chat.accept();
+  await fake.chat.answer("open", openedRoom("r", many(8, 9), { has_before: true }));
+  const here = conversations.current!;
+  const { key } = here.rows[2]!;
+  void here.loadGap(key);
+  expect(fake.chat.asked("history")).toEqual([{ room: "r", after: 2 }]);
+  await fake.chat.answer("history", page(3, 5));
+  expect(shown()).toEqual(["m1", "m2", "m3", "m4", "m5", "…", "m8", "m9"]);
+  expect(fake.chat.asked("history")).toEqual([{ room: "r", after: 5 }]);
+  await fake.chat.answer("history", refused("storage"));
+  expect(here.rows[5]).toMatchObject({ kind: "gap", state: "failed" });
+  void here.loadGap(key);
+  await fake.chat.answer("history", page(6, 8));
+  expect(shown()).toEqual(many(1, 9).map(({ text }) => text));
+});
+
+test("an address of a message opens the room there", async () => {
+  await fake.chat.accept();
+  conversations.show("r", 50);
+  expect(fake.chat.asked("open")).toEqual([{ room: "r", around: 50 }]);
+  const counts = countsOf("r", { read: 60, unread: 3 });
+  await fake.chat.answer("open", openedRoom("r", many(49, 51), { counts, has_before: true, has_after: true }));
+  expect(conversations.current!.target).toEqual({ key: "m50", isMarked: true, place: "middle" });
+  expect(fake.chat.asked("history")).toEqual([]);
+});
+
+test("a message that is gone is said to be, and what was said around it is shown", async () => {
+  await fake.chat.accept();
+  await enter("r", many(1, 3));
+  conversations.show("r", 50);
+  expect(fake.chat.asked("history")).toEqual([{ room: "r", around: 50 }]);
+  await fake.chat.answer("history", { messages: [messageIn("r", 49), messageIn("r", 52)], has_before: true, has_after: true });
+  expect(conversations.current!.notice).toEqual({ code: "gone" });
+  expect(conversations.current!.target).toEqual({ key: "m52", isMarked: false, place: "middle" });
+});
+
+test("whoever follows a quote comes back to where that was", async () => {
+  await fake.chat.accept();
+  await enter("r", many(60, 70));
+  sees(69, 65);
+  conversations.show("r", 62);
+  expect(conversations.current!.target).toEqual({ key: "m62", isMarked: true, place: "middle" });
+  sees(64, 61);
+  conversations.show("r", 5);
+  await fake.chat.answer("history", page(4, 6));
+  expect(shown()).toEqual(["m4", "m5", "m6"]);
+  conversations.show("r");
+  await fake.chat.answer("history", page(60, 70));
+  expect(conversations.current!.target).toMatchObject({ key: "m61", place: "top", isMarked: false });
+  conversations.show("r");
+  expect(conversations.current!.target).toMatchObject({ key: "m65", place: "top" });
+});
+
+test("whoever follows a quote from the end comes back to the end", async () => {
+  await fake.chat.accept();
+  await enter("r", many(60, 70));
+  conversations.current!.sees({ first: 65, newest: 70, isAtEnd: true });
+  conversations.show("r", 5);
+  await fake.chat.answer("history", page(4, 6));
+  conversations.show("r");
+  expect(fake.chat.asked("history")).toEqual([{ room: "r" }]);
+  await fake.chat.answer("history", page(60, 70, true, false));
+  expect(conversations.current!.target).toEqual({ place: "top" });
+});
+
+test("what is seen is read, while somebody looks", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  await fake.chat.answer("open", openedRoom("r", many(1, 4), { counts: countsOf("r", { read: 2, unread: 2 }) }));
+  sees(3);
+  expect(fake.chat.asked("read")).toEqual([{ room: "r", message: 3 }]);
+  vi.stubGlobal("document", { hidden: false, hasFocus: () => false });
+  sees(4);
+  vi.advanceTimersByTime(5000);
+  expect(fake.chat.asked("read")).toHaveLength(1);
+  vi.stubGlobal("document", { hidden: false, hasFocus: () => true });
+  conversations.current!.look();
+  expect(fake.chat.asked("read").at(-1)).toEqual({ room: "r", message: 4 });
+});
+
+test("what comes while nobody looks stands below a line", async () => {
+  await fake.chat.accept();
+  await enter("r", many(1, 2));
+  vi.stubGlobal("document", { hidden: true, hasFocus: () => false });
+  fake.chat.tell("message", messageIn("r", 3));
+  fake.chat.tell("message", messageIn("r", 4));
+  await settled();
+  expect(shown()).toEqual(["m1", "m2", "new:", "m3", "m4"]);
+});
+
+test("what is marked as unread is not read again by being in sight", async () => {
+  await fake.chat.accept();
+  await enter("r", many(1, 4));
+  const marked = conversations.current!.markUnread(3);
+  expect(fake.chat.asked("unread")).toEqual([{ room: "r", message: 3 }]);
+  await fake.chat.answer("unread", null);
+  await marked;
+  expect(shown()).toEqual(["m1", "m2", "new:", "m3", "m4"]);
+  fake.rooms.tell("counts", countsOf("r", { read: 2, unread: 2 }));
+  sees(4);
+  vi.advanceTimersByTime(5000);
+  expect(fake.chat.asked("read")).toEqual([]);
+  conversations.hide();
+  conversations.show("r");
+  sees(4);
+  expect(fake.chat.asked("read")).toEqual([{ room: "r", message: 4 }]);
+});
+
+test("how many have not read a message is known, and falls", async () => {
+  await fake.chat.accept();
+  conversations.show("r");
+  fake.chat.tell("reading", { room: "r", turn: 8, moved: [[1, -1], [2, 1]], behind: [] });
+  await fake.chat.answer("open", openedRoom("r", many(1, 2), { reading: { turn: 7, pointers: [[1, 3]], behind: [] } }));
+  const unread = () => conversations.current!.rows.map((row) => row.kind === "message" && conversations.current!.unreadBy!(row));
+  expect(unread()).toEqual([0, 2]);
+  fake.chat.tell("reading", { room: "r", turn: 9, moved: [[1, -2], [2, 2]], behind: [] });
+  await settled();
+  expect(unread()).toEqual([0, 0]);
+  conversations.current!.say("mine");
+  expect(unread(), "of what is on its way nothing is known").toEqual([0, 0, 0]);
+});
+
+test("changes of messages are shown, and asked for after a lost connection", async () => {
+  await fake.chat.accept();
+  await enter("r", many(1, 2));
+  fake.chat.tell("edited", { room: "r", message: 1, text: "better", edited_at: 5, change: 3 });
+  fake.chat.tell("reacted", { room: "r", message: 2, emoji: "👍", count: 1, person: "me", is_on: true, change: 4 });
+  fake.chat.tell("edited", { room: "elsewhere", message: 2, text: "other", edited_at: 5, change: 9 });
+  await settled();
+  expect(shown()).toEqual(["better", "m2"]);
+  expect(conversations.current!.rows[1]).toMatchObject({ reactions: [{ emoji: "👍", count: 1, isMine: true }] });
+  fake.chat.drop("transport close");
+  await fake.chat.accept();
+  expect(fake.chat.asked("open")).toEqual([{ room: "r", known: { newest: 2, change: 4 } }]);
+  const changed = [{ ...messageIn("r", 2, ""), is_deleted: true, change: 5 }];
+  await fake.chat.answer("open", openedRoom("r", many(1, 2), { changed, change: 5 }));
+  expect(conversations.current!.rows[1]).toMatchObject({ text: "", isDeleted: true });
+  fake.chat.tell("pruned", { room: "r", to: 1 });
+  await settled();
+  expect(shown()).toEqual([""]);
+});
+
+test("what a message has beside its text is sent, shown meanwhile, and outlives the tab", async () => {
+  await fake.chat.accept();
+  await enter("r", many(1, 2));
+  fake.chat.drop("transport close");
+  const reply = { id: 1, person: "a", name: "a", text: "m1" };
+  const picture = { id: "p1", width: 4, height: 3, bytes: 9 };
+  conversations.current!.say("kept", { reply, mentions: [{ id: "a", name: "a" }], pictures: [picture] });
+  const drawn = { reply: { ...reply, pictures: 0, isDeleted: false }, pictures: [{ id: "p1", thumbnail: "/api/rooms/r/pictures/p1/thumbnail" }] };
+  expect(conversations.current!.rows.at(-1)).toMatchObject(drawn);
+  begin();
+  await fake.chat.accept();
+  await fake.chat.answer("open", openedRoom("r", many(1, 2)));
+  conversations.show("r");
+  expect(conversations.current!.rows.at(-1)).toMatchObject(drawn);
+  expect(fake.chat.asked("say")).toMatchObject([{ text: "kept", reply_to: 1, mentions: ["a"], pictures: ["p1"] }]);
+});
+
+test("a refusal because too much waits is not true any more when less does", async () => {
+  await fake.chat.accept();
+  await enter("r");
+  for (let n = 0; n < PENDING_MAX; n++) conversations.current!.say(`m${n}`);
+  await settled();
+  expect(conversations.current!).toMatchObject({ waiting: 0, unconfirmed: PENDING_MAX });
+  expect(conversations.current!.say("one too many")).toBe(false);
+  await fake.chat.answer("say", messageIn("r", 1, "m0", "me"));
+  expect(conversations.current!.unconfirmed).toBe(PENDING_MAX - 1);
+  expect(conversations.current!.say("now")).toBe(true);
 });

@@ -1,5 +1,5 @@
 import type { TextStorage } from "../storage.ts";
-import type { Written } from "./timeline.ts";
+import type { Written } from "./row.ts";
 
 /** After this long what was never sent is not shown any more, milliseconds. */
 const AGE_MAX = 7 * 24 * 3_600_000;
@@ -83,7 +83,8 @@ function writtenOf(json: string): Written | undefined {
     const value = JSON.parse(json) as Record<string, unknown> | null;
     const isWritten =
       typeof value?.key === "string" && typeof value.text === "string" && typeof value.at === "number";
-    return isWritten ? (value as unknown as Written) : undefined;
+    const isList = (list: unknown) => list === undefined || Array.isArray(list);
+    return isWritten && isList(value.mentions) && isList(value.pictures) ? (value as unknown as Written) : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.svelte.ts";
-import { FIRST_ROOM, type Membership, type Person, type Room, type RoomPage, type RoomsChanged } from "../contract.ts";
+import { type Counts, FIRST_ROOM, type Membership, type Person, type Room, type RoomPage, type RoomsChanged } from "../contract.ts";
 import { say } from "../i18n.ts";
 import { type Problem, problemOf } from "../refusal.ts";
 
@@ -25,16 +25,31 @@ export class RoomList {
   /** Those that were found. */
   private found = $state.raw<ReadonlyMap<string, Room>>();
   private memberships = $state.raw<ReadonlyMap<string, Membership>>(new Map());
+  private counted = $state.raw<ReadonlyMap<string, Counts>>(new Map());
+  /** The order in which rooms stay while somebody is about to press one. */
+  private held = $state.raw<ReadonlyMap<string, number>>();
   private next: string | null = null;
   private asked = 0;
   private isLoadingMore = false;
   private timer?: ReturnType<typeof setTimeout>;
 
-  /** The rooms in order: pinned ones first, then those with the newest message. */
+  /** The rooms in order: pinned ones first, then those with something to be read, then those with the newest message. */
   readonly rooms = $derived(
     [...(this.found ?? this.all).values()].sort(
       (a, b) =>
-        Number(this.isPinned(b)) - Number(this.isPinned(a)) || b.active_at - a.active_at || (a.id < b.id ? -1 : 1),
+        this.heldAt(a) - this.heldAt(b) ||
+        Number(this.isPinned(b)) - Number(this.isPinned(a)) ||
+        Number(this.isNews(b)) - Number(this.isNews(a)) ||
+        b.active_at - a.active_at ||
+        (a.id < b.id ? -1 : 1),
+    ),
+  );
+
+  /** How many messages one has not read in all of them; of silenced rooms only those that mention one. */
+  readonly unread = $derived(
+    [...this.counted.values()].reduce(
+      (sum, { room, unread, mentions }) => sum + (this.memberships.get(room)?.is_silenced ? mentions : unread),
+      0,
     ),
   );
 
@@ -43,6 +58,7 @@ export class RoomList {
     rooms.on("connect", () => void this.load());
     rooms.on("rooms", (change) => this.change(change));
     rooms.on("membership", (membership) => this.place(membership));
+    rooms.on("counts", (counts) => this.count([counts]));
   }
 
   /** A room that is listed. */
@@ -57,6 +73,38 @@ export class RoomList {
 
   isPinned({ id }: Room): boolean {
     return this.memberships.get(id)?.is_pinned ?? false;
+  }
+
+  /** What one has not read in a room. */
+  counts(id: string): Counts | undefined {
+    return this.counted.get(id);
+  }
+
+  /** Whether there is something to be read; in a silenced room only what mentions one. */
+  private isNews({ id }: Room): boolean {
+    const counts = this.counted.get(id);
+    if (!counts) return false;
+    return (this.memberships.get(id)?.is_silenced ? counts.mentions : counts.unread) > 0;
+  }
+
+  /** Keeps the rooms where they are, so that none moves away from under the pointer; or does not any more. */
+  hold(isHeld: boolean): void {
+    if (!isHeld) this.held = undefined;
+    else this.held ??= new Map(this.rooms.map(({ id }, at) => [id, at]));
+  }
+
+  /** Where a room stays; new ones come behind those. */
+  private heldAt({ id }: Room): number {
+    return this.held ? (this.held.get(id) ?? this.held.size) : 0;
+  }
+
+  private count(counts: readonly Counts[]): void {
+    const counted = new Map(this.counted);
+    for (const one of counts) {
+      if (one.unread > 0) counted.set(one.room, one);
+      else counted.delete(one.room);
+    }
+    this.counted = counted;
   }
 
   /** Looks for rooms by a part of their title. */
@@ -80,6 +128,8 @@ export class RoomList {
       } else {
         this.found = undefined;
         this.all = byId(page.rooms);
+        // After a lost connection, what was read meanwhile is read.
+        this.counted = new Map();
       }
       this.turned(page);
       this.isLoaded = true;
@@ -113,6 +163,7 @@ export class RoomList {
   /** One's own place in a room is otherwise than before. */
   place(membership: Membership): void {
     const memberships = new Map(this.memberships);
+    if (membership.role === null) this.count([{ room: membership.room, read: 0, unread: 0, mentions: 0 }]);
     if (membership.role === null && !membership.is_pinned) memberships.delete(membership.room);
     else memberships.set(membership.room, membership);
     this.memberships = memberships;
@@ -122,12 +173,15 @@ export class RoomList {
   change({ changed, removed }: RoomsChanged): void {
     const all = new Map(this.all);
     const found = this.found && new Map(this.found);
-    const oldest = this.next === null ? -Infinity : Math.min(...[...all.values()].map(({ active_at }) => active_at));
+    // Those that come first for another reason may be older than what is further down.
+    const inOrder = [...all.values()].filter((room) => !this.isPinned(room) && !this.isNews(room));
+    const oldest = this.next === null ? -Infinity : Math.min(...inOrder.map(({ active_at }) => active_at));
     for (const room of changed) {
       // What is further down than was loaded comes with the pages there.
-      if (all.has(room.id) || room.active_at >= oldest || this.isPinned(room)) all.set(room.id, room);
+      if (all.has(room.id) || room.active_at >= oldest || this.isPinned(room) || this.isNews(room)) all.set(room.id, room);
       if (found?.has(room.id)) found.set(room.id, room);
     }
+    if (removed.some((id) => this.counted.has(id))) this.count(removed.map((room) => ({ room, read: 0, unread: 0, mentions: 0 })));
     for (const id of removed) {
       all.delete(id);
       found?.delete(id);
@@ -146,7 +200,8 @@ export class RoomList {
     if (changed.length > 0) this.change({ changed, removed: [] });
   }
 
-  private turned({ memberships, next }: RoomPage): void {
+  private turned({ memberships, counts, next }: RoomPage): void {
+    this.count(counts);
     const places = new Map(this.memberships);
     for (const membership of memberships) places.set(membership.room, membership);
     this.memberships = places;

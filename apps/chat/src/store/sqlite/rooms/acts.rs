@@ -248,7 +248,7 @@ impl Here<'_> {
             "UPDATE rooms SET title = ?2, description = coalesce(?3, description), kind = ?4, password = ?5,
                     capacity = ?6, is_passing = coalesce(?7, is_passing), name = ?8,
                     skeleton = CASE WHEN ?9 THEN ?10 ELSE skeleton END,
-                    folded = ?11
+                    folded = ?11, keep_days = ?12
              WHERE id = ?1",
         )
         .bind(self.row)
@@ -262,6 +262,7 @@ impl Here<'_> {
         .bind(is_renamed)
         .bind(look.as_ref().map(Skeleton::as_str))
         .bind(folded(title))
+        .bind(changes.keep_days.unwrap_or(room.keep_days))
         .execute(&mut *self.connection)
         .await?;
         if kind == room.kind {

@@ -43,7 +43,7 @@ export const talk: Row[] = [
   said("rtl", "مرحبا بالجميع! https://example.com/ar", 21),
   said("minji", of("日本語のメッセージも、English words and 한국어 낱말 break where each of them should.", "日本語のメッセージもきれいに改行されます。English sentences break at spaces."), 20),
   said("long", "Z̸̢̛͙̘͑̅a̴̡̛͓l̷̨͉͛g̶̡̛͎̈́̀͑ọ̴̢̈́̅̽͗ ".repeat(2) + "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft", 15),
-  { kind: "gap", key: "g1" },
+  { kind: "gap", key: "g1", state: "waiting" },
   said("seojun", of("See you all at nine.", "아홉 시에 봬요."), 3),
   said("me", of("See you!", "내일 봬요!"), 2),
 ];
