@@ -146,12 +146,13 @@ impl Speaker {
     /// Sends a picture; `None` while the server takes none.
     async fn upload(&self) -> Option<String> {
         let path = format!("/api/rooms/{}/pictures", self.talk.room);
-        let headers = format!("cookie: {}\r\n", self.cookie);
+        let headers =
+            format!("cookie: {}\r\ncontent-type: application/octet-stream\r\n", self.cookie);
         let answer = http(self.talk.address, "POST", &path, &headers, PIXEL).await?;
         let picture: Value = serde_json::from_slice(&answer.body).ok()?;
         let id = picture["id"].as_str().map(str::to_owned);
         let code = picture["error"]["code"].as_str();
-        let known = [None, Some("storage"), Some("disk_full"), Some("too_fast"), Some("gone")];
+        let known = [None, Some("storage"), Some("disk_full"), Some("too_fast"), Some("busy")];
         assert!(known.contains(&code), "{picture}");
         id
     }
