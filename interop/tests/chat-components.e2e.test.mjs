@@ -189,7 +189,7 @@ describe("the conversation", () => {
     await until("its going", async () => !(await seen(page)).lines.some(({ key }) => key === first.key));
     const stays = (await seen(page)).lines.find(({ key }) => key === second.key);
     // The one before it may show its name or its time now, and so may the second; where it ends is where it ended.
-    assert.ok(Math.abs(stays.top - second.top) < 1.5, `${second.top} became ${stays.top}`);
+    assert.ok(Math.abs(stays.bottom - second.bottom) < 1.5, `${second.bottom} became ${stays.bottom}`);
   });
 
   test("reads aloud what is said, and not a history", async (t) => {
@@ -439,7 +439,13 @@ describe("on a phone", () => {
           // A link in a text is as high as the text; what lies in a label is hit by the label.
           if (target.matches(".text a, nav[aria-label=Scenes] a")) return [];
           const area = target.closest("label") ?? (target.matches("[role=switch]") ? target.parentElement : target);
-          const { width, height } = area.getBoundingClientRect();
+          let { width, height } = area.getBoundingClientRect();
+          // What is small to see has something around it that is hit.
+          const around = getComputedStyle(target, "::after");
+          if (around.content !== "none" && around.position === "absolute") {
+            width = Math.max(width, parseFloat(around.width));
+            height = Math.max(height, parseFloat(around.height));
+          }
           if (!target.checkVisibility({ visibilityProperty: true }) || width === 0) return [];
           return width >= 44 && height >= 44 ? [] : [`${target.outerHTML.slice(0, 120)}: ${width} × ${height}`];
         });

@@ -26,8 +26,13 @@ export class Conversations {
   private readonly aliases = new Map<string, string>();
   /** The pictures that are on their way, and the messages that wait for theirs. */
   readonly uploads = new Uploads<Written>({
-    deliver: ({ room, what: { text, key, ...more } }, pictures) => {
-      this.of(room).say(text, { reply: more.reply, mentions: more.mentions, pictures: [...pictures] }, key);
+    deliver: ({ room, what }, pictures) => {
+      const conversation = this.of(room);
+      const { key, text, reply, mentions } = what;
+      if (conversation.say(text, { reply, mentions, pictures: [...pictures] }, key)) return;
+      // One is not in the room any more, or too much waits: it stays to be seen, and can be sent again.
+      const problem = conversation.problem ?? { code: "outbox_full" };
+      conversation.restore([{ ...what, pictures: [...pictures], problem }], false);
     },
   });
 

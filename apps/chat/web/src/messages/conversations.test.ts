@@ -661,3 +661,32 @@ test("a refusal because too much waits is not true any more when less does", asy
   expect(conversations.current!.unconfirmed).toBe(PENDING_MAX - 1);
   expect(conversations.current!.say("now")).toBe(true);
 });
+
+test("a message whose pictures come too late is shown as one that was not sent", async () => {
+  vi.stubGlobal("URL", { createObjectURL: () => "blob:", revokeObjectURL: () => {} });
+  const requests: { response: unknown; onload: () => void }[] = [];
+  vi.stubGlobal(
+    "XMLHttpRequest",
+    class {
+      status = 200;
+      response: unknown;
+      upload = {};
+      onload = () => {};
+      open() {}
+      setRequestHeader() {}
+      abort() {}
+      send() {
+        requests.push(this);
+      }
+    },
+  );
+  await fake.chat.accept();
+  await enter("r");
+  conversations.uploads.add("r", [{ name: "a.png", type: "image/png", size: 9 } as File]);
+  conversations.uploads.hold("r", { key: "k", text: "with a picture", at: 5 }, true);
+  fake.chat.tell("removed", { room: "r", reason: "removed" });
+  requests[0]!.response = { id: "p1", width: 4, height: 3, bytes: 9 };
+  requests[0]!.onload();
+  await settled();
+  expect(conversations.current!.rows).toMatchObject([{ state: "failed", text: "with a picture", problem: { code: "removed_removed" }, pictures: [{ id: "p1" }] }]);
+});
