@@ -29,8 +29,8 @@ use bitmap::Bitmap;
 pub(crate) const SIDE_MAX: u32 = 16_384;
 /// The most pixels of what comes.
 pub(crate) const PIXELS_MAX: u64 = 50_000_000;
-/// The most bytes that decoding may take.
-pub(crate) const MEMORY_BYTES_MAX: u64 = 71 * 1024 * 1024;
+/// The most bytes that decoding may take: as many as a photo of 24.5 megapixels.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 73_500_000;
 /// The most pixels of a side of what is kept.
 const KEPT_SIDE_MAX: u32 = 2_560;
 /// The same of an animation.

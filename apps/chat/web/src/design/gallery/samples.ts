@@ -61,11 +61,11 @@ export const long: Row[] = Array.from({ length: 400 }, (_, n) =>
 );
 
 export const rooms = [
-  { href: "#1", title: of("Lobby", "로비"), people: 12, last: { author: people[1]!.name, text: of("See you all at nine.", "아홉 시에 봬요."), at: now - 3 * MINUTE }, isPinned: true },
+  { href: "#1", title: of("Lobby", "로비"), people: 12, last: { author: people[1]!.name, text: of("See you all at nine.", "아홉 시에 봬요."), at: now - 3 * MINUTE }, isPinned: true, unread: 3 },
   { href: "#2", title: of("Autumn fair", "가을 박람회"), kind: "invited", people: 4, last: { isOwn: true, text: of("See you!", "내일 봬요!"), at: now - 2 * MINUTE }, isCurrent: true },
   { href: "#3", title: people[0]!.name, kind: "direct", faces: [people[0]!], last: { text: of("Have you seen the posters?", "포스터 보셨어요?"), at: now - 55 * MINUTE }, draft: of("Not yet, I am", "아직 못 봤어요, 지금") },
-  { href: "#4", title: of("Minji Kim, Haneul Lee", "김민지, 이하늘"), kind: "direct", faces: [people[0]!, people[2]!], last: { author: people[2]!.name, text: "ㅋㅋㅋㅋㅋㅋ", at: now - 5 * HOUR } },
-  { href: "#5", title: of("Planning the year that comes after the next one", "내후년의 계획을 미리 세워 보는 방"), kind: "password", people: 128, last: { author: "W".repeat(40), text: of("A long author leaves room for what was said", "이름이 길어도 한 말은 보여야 해요"), at: now - 30 * HOUR }, isSilenced: true },
+  { href: "#4", title: of("Minji Kim, Haneul Lee", "김민지, 이하늘"), kind: "direct", faces: [people[0]!, people[2]!], last: { author: people[2]!.name, text: "ㅋㅋㅋㅋㅋㅋ", at: now - 5 * HOUR }, unread: 24, mentions: 1 },
+  { href: "#5", title: of("Planning the year that comes after the next one", "내후년의 계획을 미리 세워 보는 방"), kind: "password", people: 128, last: { author: "W".repeat(40), text: of("A long author leaves room for what was said", "이름이 길어도 한 말은 보여야 해요"), at: now - 30 * HOUR }, isSilenced: true, unread: 1000, mentions: 2 },
   { href: "#6", title: "غرفة المطبخ", last: { author: people[6]!.name, text: "وصل الحساء، من يريد أن يأكل معنا اليوم في المطبخ الكبير؟", at: now - 80 * HOUR } },
   { href: "#7", title: of("Summer 2024", "2024 여름"), isClosed: true, last: { author: people[0]!.name, text: of("That was it. Thank you all!", "여기까지입니다. 모두 고맙습니다!"), at: now - 500 * 24 * HOUR } },
   { href: "#8", title: of("New here", "새로운 방") },
