@@ -21,7 +21,6 @@ const boot = (me: Me | null): Boot => ({
   address: "http://chat.example",
   picture_bytes_max: 20 * 1024 * 1024,
   is_missing: false,
-  picture_bytes_max: 20 * 1024 * 1024,
 });
 
 const DAY = 86_400_000;
