@@ -334,7 +334,7 @@ impl World {
     fn compare(&self, seed: u64) -> Result<(), String> {
         for (room, model) in self.models.iter().enumerate() {
             let id = &self.rooms[room];
-            for (&who, _) in &model.read {
+            for &who in model.read.keys() {
                 let expected = model.counts(who, id);
                 for (number, device) in self.devices[who].iter().enumerate() {
                     let told = device.counts.get(id);

@@ -3,6 +3,7 @@
 //!
 //! One thread, no library of ours: frames are cut out of what comes, and of a message its number and the time that stands
 //! in its text are read. The result is a line of JSON. `cargo xtask bench chat` runs it.
+#![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::fs;
@@ -85,7 +86,7 @@ fn main() -> Result<()> {
         "cpu_server": server,
         "cpu_clients": own,
     });
-    println!("{result}");
+    writeln!(io::stdout(), "{result}")?;
     Ok(())
 }
 
@@ -238,7 +239,7 @@ impl Crowd {
             } else if let Some(answer) = payload.strip_prefix(b"43/chat,") {
                 let (number, answer) = digits(answer);
                 ensure!(
-                    !find(answer, b"\"error\"").is_some(),
+                    find(answer, b"\"error\"").is_none(),
                     "{}",
                     String::from_utf8_lossy(answer)
                 );
