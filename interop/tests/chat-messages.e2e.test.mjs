@@ -297,6 +297,16 @@ describe("text", () => {
   });
 });
 
+test("a message that becomes long by an edit is folded as well", async () => {
+  const { Ann, 민지 } = people;
+  const { id } = await Ann.line.say(room.id, "short");
+  await 민지.sees("short");
+  await Ann.line.ask("edit", { room: room.id, message: id, text: Array.from({ length: 60 }, (_, n) => `line ${n}`).join("\n") });
+  await 민지.sees("line 5");
+  await bubble(민지, "line 5").getByRole("button", { name: "전체 보기" }).tap();
+  await until("the whole text", () => bubble(민지, "line 59").locator(".text").evaluate((node) => node.clientHeight > 1_000));
+});
+
 test("who has read a message is asked by the number beside it", async () => {
   const { Ann, 민지 } = people;
   const other = await chat.member(`Reader ${Math.random().toString(36).slice(2, 8)}`);

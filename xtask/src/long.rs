@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 13] = [
+const COUNTS: [Count; 16] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -87,6 +87,24 @@ const COUNTS: [Count; 13] = [
         variable: "SOCKEYE_SOCKJS_WORLDS",
         short: 1_000,
         long: 20_000,
+    },
+    Count {
+        what: "hostile files as pictures of the chat",
+        variable: "SOCKEYE_HOSTILE_PICTURES",
+        short: 200,
+        long: 2_000,
+    },
+    Count {
+        what: "histories of reading",
+        variable: "SOCKEYE_READING_HISTORIES",
+        short: 100,
+        long: 10_000,
+    },
+    Count {
+        what: "deaths of the chat while fifty people talk",
+        variable: "SOCKEYE_CHAT_DEATHS",
+        short: 4,
+        long: 20,
     },
     Count { what: "seconds of each fuzz target", variable: FUZZ_SECONDS, short: 6, long: 300 },
 ];

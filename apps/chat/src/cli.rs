@@ -9,6 +9,8 @@ use crate::address::PublicUrl;
 use crate::admin::command::AdminCommand;
 use crate::emit::EmitArgs;
 use crate::keeping::backup::BackupArgs;
+use crate::keeping::export::ExportArgs;
+use crate::keeping::import::ImportArgs;
 use crate::keeping::restore::RestoreArgs;
 use crate::keeping::retention::RetentionArgs;
 use crate::keys::KeyCommand;
@@ -76,6 +78,10 @@ pub enum Command {
     Backup(BackupArgs),
     /// Put a backup in place, or check one; the server must not run
     Restore(RestoreArgs),
+    /// Write people, rooms and messages as lines of JSON, for other programs; the server may run
+    Export(ExportArgs),
+    /// Read such lines into the chat; the server must not run
+    Import(ImportArgs),
     /// Delete messages that are kept no longer, or say which would be; a server does it by itself
     Retention(RetentionArgs),
     /// Send an event to the sockets of a server, through its publishing API

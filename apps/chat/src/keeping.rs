@@ -1,10 +1,14 @@
 //! What is kept and for how long: backups of the data folder, and old messages that are deleted.
 //!
 //! [`archive`] is the file of a backup, [`backup`] makes one, [`restore`] checks one and puts it in place;
-//! [`retention`] deletes messages when their time is over.
+//! [`retention`] deletes messages when their time is over. [`lines`] are everything for other programs, which [`export`]
+//! writes and [`import`] reads.
 
 pub mod archive;
 pub mod backup;
+pub mod export;
+pub mod import;
+pub mod lines;
 pub mod restore;
 pub mod retention;
 pub mod store;

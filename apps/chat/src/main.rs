@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use sockeye_chat::cli::credentials::ExitStatus;
 use sockeye_chat::cli::file::{InForce, Parsed};
 use sockeye_chat::cli::{self, Command};
-use sockeye_chat::keeping::{backup, restore, retention};
+use sockeye_chat::keeping::{backup, export, import, restore, retention};
 use sockeye_chat::pictures::worker;
 use sockeye_chat::tail::TailArgs;
 use sockeye_chat::{admin, emit, keys, lab, serve, signals, tail};
@@ -44,6 +44,8 @@ fn main() -> ExitCode {
             Command::Admin(args) => admin::command::run(&args),
             Command::Backup(args) => backup::run(&args),
             Command::Restore(args) => restore::run(&args),
+            Command::Export(args) => export::run(&args),
+            Command::Import(args) => import::run(&args),
             Command::Retention(args) => retention::run(&args),
             Command::Emit(args) => emit::run(&args),
             Command::Tail(args) => tail(&args),

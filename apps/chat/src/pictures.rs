@@ -105,13 +105,17 @@ impl Pictures {
 
     /// Converts what has come, when it is its turn.
     async fn convert(&self, person: &str, incoming: &Incoming) -> Result<Converted, Refused> {
+        let _turn = self.take_turn(person).await?;
+        Ok(self.worker.convert(incoming).await?)
+    }
+
+    /// Waits until it is somebody's turn, which ends when this is dropped.
+    async fn take_turn(&self, person: &str) -> Result<[OwnedSemaphorePermit; 2], Refused> {
         let turn = async {
             let of_person = self.turns_of_people.enter(person.to_owned()).await?;
-            Ok((of_person, entered(&self.turn).await?))
+            Ok([of_person, entered(&self.turn).await?])
         };
-        let turn = timeout(WAITING_MAX, turn).await;
-        let _turn = turn.unwrap_or(Err(Refused::Busy(RETRY_AFTER)))?;
-        Ok(self.worker.convert(incoming).await?)
+        timeout(WAITING_MAX, turn).await.unwrap_or(Err(Refused::Busy(RETRY_AFTER)))
     }
 
     /// Forgets pictures that are not said, and deletes the files of those that are gone.
@@ -203,5 +207,67 @@ impl From<Unfit> for Refused {
             Unfit::Cancelled => Refused::Gone,
             Unfit::Io(error) => failed(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn address(last: u8) -> Origin {
+        Origin::of(Some([192, 0, 2, last].into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_come_in_at_once_and_others_wait() {
+        let data = TempDir::new().unwrap();
+        let pictures = Pictures::open(data.path()).unwrap();
+        let mut of_ann = Vec::new();
+        for _ in 0..COMING_OF_PERSON_MAX {
+            of_ann.push(pictures.let_in("ann", address(1)).await.unwrap());
+        }
+        let began = tokio::time::Instant::now();
+        let refused = pictures.let_in("ann", address(9)).await.unwrap_err();
+        assert!(matches!(refused, Refused::Busy(RETRY_AFTER)));
+        assert_eq!(began.elapsed(), WAITING_MAX);
+        let mut others = Vec::new();
+        for n in COMING_OF_PERSON_MAX..COMING_OF_ORIGIN_MAX {
+            others.push(pictures.let_in(&format!("guest {n}"), address(1)).await.unwrap());
+        }
+        pictures.let_in("another guest", address(1)).await.unwrap_err();
+        for n in COMING_OF_ORIGIN_MAX..COMING_MAX {
+            others.push(pictures.let_in(&format!("guest {n}"), address(2)).await.unwrap());
+        }
+        let mut ben = Box::pin(pictures.let_in("ben", address(3)));
+        assert!(ben.as_mut().now_or_never().is_none());
+        drop(of_ann.pop());
+        drop(ben.await.unwrap());
+        drop((of_ann, others));
+        assert_eq!(pictures.coming.available_permits(), COMING_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_takes_all_the_turns() {
+        let data = TempDir::new().unwrap();
+        let pictures = Pictures::open(data.path()).unwrap();
+        let first = pictures.take_turn("ann").await.unwrap();
+        let mut second = Box::pin(pictures.take_turn("ann"));
+        let mut third = Box::pin(pictures.take_turn("ann"));
+        let mut of_ben = Box::pin(pictures.take_turn("ben"));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(third.as_mut().now_or_never().is_none());
+        assert!(of_ben.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(second.as_mut().now_or_never().is_none(), "Ben came later, and it is his turn");
+        let of_ben = of_ben.as_mut().now_or_never().unwrap();
+        drop(of_ben.unwrap());
+        let second = second.as_mut().now_or_never().unwrap();
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(second.unwrap());
+        drop(third.await.unwrap());
+        assert!(pictures.turns_of_people.lanes.lock().len() <= 2);
     }
 }

@@ -164,6 +164,14 @@ async fn what_is_there_is_moved_aside_and_only_if_told() {
     assert!(names(&aside).contains(&"chat.db".to_owned()));
     assert!(aside.join(PICTURE.0).exists());
     assert_eq!(heard(&aside).await, ["before", "after"], "nothing is lost");
+
+    // Options that are there before the chat is stay.
+    let fresh = folder.path().join("fresh");
+    fs::create_dir(&fresh).unwrap();
+    fs::write(fresh.join("sockeye.toml"), "keep-alive = 30\n").unwrap();
+    works(&["restore", "--data", fresh.to_str().unwrap(), backup.to_str().unwrap()]).await;
+    assert_eq!(fs::read_to_string(fresh.join("sockeye.toml")).unwrap(), "keep-alive = 30\n");
+    assert_eq!(heard(&fresh).await, ["before"]);
 }
 
 /// Whatever is wrong with it: nothing is changed, and nothing is left behind.
@@ -198,4 +206,115 @@ async fn a_backup_that_is_not_whole_changes_nothing() {
     }
     assert_eq!(heard(&data).await, ["hello"]);
     assert_eq!(names(folder.path()).len(), 3, "{:?}", names(folder.path()));
+}
+
+/// What it says on standard error; it must not fail.
+async fn said(args: &[&str]) -> String {
+    let output = run(args).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{args:?}: {said}");
+    said
+}
+
+#[tokio::test]
+async fn lines_go_out_beside_a_server_and_in_without_one() {
+    let folder = TempDir::new().unwrap();
+    let [data, other] = ["data", "other"].map(|name| folder.path().join(name));
+    let [from, to] = [&data, &other].map(|path| path.to_str().unwrap());
+    let program = Program::serve(&data).await;
+    let ada = Person::enter(&program, "Ada", "tea").await;
+    for text in ["one", "two\nlines", "\u{0}세 번째 🐟"] {
+        ada.say(text).await.unwrap();
+    }
+    let file = folder.path().join("chat.jsonl");
+    let file = file.to_str().unwrap();
+    let told = said(&["export", "--data", from, file]).await;
+    assert!(told.contains("3 messages"), "{told}");
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fails(&["export", "--data", from, file]).await.contains("is there already"));
+    let none = folder.path().join("none.jsonl");
+    let args = ["export", "--data", from, "--room", "nobody", none.to_str().unwrap()];
+    assert!(fails(&args).await.contains("there is no room with the id"));
+    assert!(!none.exists());
+    let error = fails(&["import", "--data", from, file]).await;
+    assert!(error.contains("a server runs on"), "{error}");
+    program.stop().await;
+
+    let dry = said(&["import", "--dry-run", "--data", to, file]).await;
+    assert!(dry.contains("3 messages, 3 of them new") && dry.contains("dry run"), "{dry}");
+    assert!(heard(&other).await.is_empty());
+    said(&["import", "--data", to, file]).await;
+    assert_eq!(heard(&other).await, ["one", "two\nlines", "\u{0}세 번째 🐟"]);
+    let again = said(&["import", "--data", to, file]).await;
+    assert!(again.contains("3 messages, 0 of them new"), "{again}");
+    assert_eq!(heard(&other).await.len(), 3);
+}
+
+/// Whatever is wrong with a line: it is named, and nothing of the file comes in.
+#[tokio::test]
+async fn lines_that_are_wrong_are_named_and_change_nothing() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let to = data.to_str().unwrap();
+    Program::serve(&data).await.stop().await;
+    let head = r#"{"type":"sockeye","format":1,"source":"slack","program":"mine","made_at":0}"#;
+    let room =
+        r#"{"type":"room","id":"r","title":"tea","description":"","kind":"open","created_at":0}"#;
+    let end = r#"{"type":"end","people":0,"rooms":1,"messages":0,"members":0,"files":0}"#;
+    let said_one = |more: &str| {
+        format!(r#"{{"type":"message","id":1,"room":"r","name":"Ada","at":5,"text":"x"{more}}}"#)
+    };
+    let file = folder.path().join("lines.jsonl");
+    for (lines, why) in [
+        (vec![], "does not begin with"),
+        (vec![room], "does not begin with"),
+        (vec!["{"], ":1"),
+        (vec![&*head.replace(":1,", ":2,")], "is of the format 2"),
+        (vec![head, room], "its last line is missing"),
+        (vec![head, room, room, end], ":4: it tells of other lines"),
+        (vec![head, &*room.replace("open", "shut"), end], ":2: the kind is one of"),
+        (vec![head, &*room.replace("tea", ""), end], ":2: a name or title has"),
+        (vec![head, room, &*said_one(r#","colour":1"#), end], ":3: unknown field"),
+        (
+            vec![head, room, &*said_one(r#","reactions":[{"emoji":"xyz","person":"p","at":1}]"#)],
+            ":3: the reaction",
+        ),
+        (vec![head, &*said_one("")], ":2: no line tells of the room"),
+        (
+            vec![
+                head,
+                r#"{"type":"person","id":"../x","name":"A","role":"member","colour":1,"created_at":0}"#,
+            ],
+            ":2: \"../x\" is no id",
+        ),
+        (
+            vec![
+                head,
+                r#"{"type":"person","id":"x","name":"A","role":"king","colour":1,"created_at":0}"#,
+            ],
+            ":2: the role is",
+        ),
+        (
+            vec![head, r#"{"type":"file","name":"../../x.jpg","data":"eA=="}"#],
+            "is no name of a picture's file",
+        ),
+        (
+            vec![
+                head,
+                r#"{"type":"file","name":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4880.png","data":"eA=="}"#,
+            ],
+            "the data are not those of",
+        ),
+    ] {
+        fs::write(&file, lines.join("\n")).unwrap();
+        let error = fails(&["import", "--data", to, file.to_str().unwrap()]).await;
+        assert!(error.contains(why), "{why}: {error}");
+    }
+    assert!(heard(&data).await.is_empty());
+    let picture = r#"{"type":"file","name":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.png","data":"eA=="}"#;
+    let end = r#"{"type":"end","people":0,"rooms":1,"messages":1,"members":0,"files":1}"#;
+    fs::write(&file, [head, room, picture, &said_one(""), end].join("\n")).unwrap();
+    said(&["import", "--data", to, file.to_str().unwrap()]).await;
+    assert_eq!(heard(&data).await, ["x"]);
+    assert_eq!(fs::read_to_string(data.join(PICTURE.0)).unwrap(), PICTURE.1);
 }

@@ -98,14 +98,14 @@ impl LimitArgs {
         }
     }
 
-    /// The most bytes of a picture that is sent.
-    pub fn picture_bytes_max(&self) -> u64 {
-        u64::from(self.picture_mib) * MIB
-    }
-
     /// For how many days messages are kept, if not for ever.
     pub fn keep_days(&self) -> Option<u32> {
         (self.keep_days > 0).then_some(self.keep_days)
+    }
+
+    /// The most bytes of a picture that is sent.
+    pub fn picture_bytes_max(&self) -> u64 {
+        u64::from(self.picture_mib) * MIB
     }
 
     /// How much of the file system has to be free, if it was told.

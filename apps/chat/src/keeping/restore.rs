@@ -99,7 +99,10 @@ fn restore(args: &RestoreArgs, file: &File) -> anyhow::Result<()> {
         error => anyhow::Error::new(error).context(format!("cannot use {}", data.display())),
     })?;
     let is_there = |name: &&str| data.join(name).symlink_metadata().is_ok();
-    let there: Vec<_> = REPLACED.into_iter().filter(|name| is_there(&name)).collect();
+    // Options may be there before the chat is.
+    let has_options = is_there(&CONFIGURATION);
+    let is_data = |name: &&str| *name != CONFIGURATION && is_there(name);
+    let mut there: Vec<_> = REPLACED.into_iter().filter(is_data).collect();
     anyhow::ensure!(
         there.is_empty() || args.force,
         "{} is not empty: {} would be replaced; name another folder by --data, or have it moved aside by --force",
@@ -112,6 +115,15 @@ fn restore(args: &RestoreArgs, file: &File) -> anyhow::Result<()> {
     create_folder(&staging.0)?;
     let manifest = unpack_into(&args.file, file, &staging.0, |_| true)?;
     hand_over(&staging.0, data)?;
+    let options = staging.0.join(CONFIGURATION);
+    if has_options && options.exists() {
+        if args.force {
+            there.push(CONFIGURATION);
+        } else {
+            fs::remove_file(&options)?;
+            say(&format!("{CONFIGURATION} stays as it is there; --force takes that of the backup"));
+        }
+    }
 
     if !there.is_empty() {
         let aside = data.join(format!("before-restore-{}", stamp()));

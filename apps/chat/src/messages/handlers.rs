@@ -202,3 +202,15 @@ impl Asking {
         Ok(self.app.store.reactors(&asked.room, asked.message, &asked.emoji).await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_people_are_mentioned_and_no_more() {
+        let people = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(mentions(people(MENTIONS_MAX)).len(), MENTIONS_MAX);
+        assert_eq!(mentions(people(MENTIONS_MAX + 1)), people(MENTIONS_MAX));
+    }
+}

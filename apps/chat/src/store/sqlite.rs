@@ -25,6 +25,7 @@ mod messages;
 mod notes;
 mod passkeys;
 mod pictures;
+pub(crate) mod porting;
 mod reading;
 mod room_names;
 mod rooms;
@@ -228,10 +229,9 @@ fn migrator() -> Migrator {
         ("mutes", include_str!("../../migrations/0005_mutes.sql")),
         ("messages and reading", include_str!("../../migrations/0006_messages_and_reading.sql")),
         ("pictures", include_str!("../../migrations/0007_pictures.sql")),
+        ("keeping", include_str!("../../migrations/0008_keeping.sql")),
     ];
-    // 0007 is that of pictures.
-    let keeping = (8, ("keeping", include_str!("../../migrations/0008_keeping.sql")));
-    let migrations = (1..).zip(migrations).chain([keeping]).map(|(version, (name, sql))| {
+    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())

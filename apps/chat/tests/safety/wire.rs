@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -90,6 +91,11 @@ impl Request {
 
     /// Sends it, and waits for the whole answer.
     pub(crate) async fn send(&self, address: SocketAddr) -> Answer {
+        self.send_within(address, PATIENCE).await
+    }
+
+    /// The same for what takes longer.
+    pub(crate) async fn send_within(&self, address: SocketAddr, patience: Duration) -> Answer {
         ASKED.fetch_add(1, Ordering::Relaxed);
         let answer = async {
             let mut stream = TcpStream::connect(address).await.unwrap();
@@ -99,7 +105,7 @@ impl Request {
             let _ = stream.read_to_end(&mut bytes).await;
             bytes
         };
-        let mut bytes = timeout(PATIENCE, answer).await.expect("an answer");
+        let mut bytes = timeout(patience, answer).await.expect("an answer");
         let end = find(&bytes, b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.path));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();

@@ -19,8 +19,8 @@ const boot = (me: Me | null): Boot => ({
   has_lab: false,
   is_local: false,
   address: "http://chat.example",
-  is_missing: false,
   picture_bytes_max: 20 * 1024 * 1024,
+  is_missing: false,
 });
 
 const DAY = 86_400_000;

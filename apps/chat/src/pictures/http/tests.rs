@@ -296,6 +296,36 @@ async fn the_file_goes_with_the_last_message_that_has_it() {
 }
 
 #[tokio::test]
+async fn a_deleted_message_has_no_pictures_and_others_say_how_many_they_have() {
+    let house = House::whole().await;
+    let mut ann = Somebody::new(&house, "Ann").await;
+    let room = ann.creates("club", "open").await;
+    let notes = ann.browser.socket("/").await;
+    let mut notes = notes.unwrap();
+    ask(&mut notes, "join", json!({ "room": "club", "name": "Noah" })).await.unwrap();
+    let (one, two) =
+        (ann.browser.sent(&room, png(8, 1)).await, ann.browser.sent(&room, png(8, 2)).await);
+    let say = json!({ "room": room, "text": "look", "key": "k", "pictures": [one.id, two.id] });
+    let said = ann.does("say", say).await;
+    let message = said["id"].clone();
+    let again = ask(&mut notes, "join", json!({ "room": "club", "name": "Noah" })).await.unwrap();
+    assert_eq!(again[0]["msg"], "look [picture] [picture]");
+    let reply = json!({ "room": room, "text": "nice", "key": "l", "reply_to": message });
+    assert_eq!(ann.does("say", reply).await["reply"]["pictures"], 2);
+    // With pictures the text may be taken away.
+    let edit = json!({ "room": room, "message": message, "text": "" });
+    ann.does("edit", edit).await;
+    let of = json!({ "room": room, "message": message });
+    ann.does("delete_message", of).await;
+    for picture in [one, two] {
+        assert_eq!(ann.browser.picture(&room, &picture.id).await.refused().1, "gone");
+    }
+    let page = ann.does("history", json!({ "room": room })).await;
+    assert_eq!(page["messages"][0]["is_deleted"], true);
+    assert_eq!(page["messages"][0]["pictures"], Value::Null);
+}
+
+#[tokio::test]
 async fn what_is_not_said_within_a_day_is_forgotten() {
     let house = House::whole().await;
     let mut ann = Somebody::new(&house, "Ann").await;

@@ -210,8 +210,11 @@ fn a_webp_becomes_a_png() {
     }
 }
 
-/// A GIF with these frames, each an area of one colour; `None` cannot be seen.
-fn animated(size: u16, frames: &[((u16, u16, u16, u16), Option<u8>, DisposalMethod)]) -> Vec<u8> {
+/// A frame: left, top, width and height, all of one colour; `None` cannot be seen.
+type Area = ((u16, u16, u16, u16), Option<u8>, DisposalMethod);
+
+/// A GIF with these frames.
+fn animated(size: u16, frames: &[Area]) -> Vec<u8> {
     let mut file = Vec::new();
     let table = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]].concat();
     let mut encoder = GifEncoder::new(&mut file, size, size, &table).unwrap();

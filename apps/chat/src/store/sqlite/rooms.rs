@@ -69,7 +69,7 @@ macro_rules! room_tables {
          LEFT JOIN members me ON me.room = r.id AND me.person = ?1"
     };
 }
-pub(super) use making::insert_member;
+pub(super) use making::{hidden_name, insert_member};
 pub(super) use removal::unlink;
 use {room_columns, room_tables};
 
@@ -287,7 +287,7 @@ pub(super) async fn insert_room(
 }
 
 /// A title as it is searched for: in small letters.
-fn folded(title: &str) -> String {
+pub(super) fn folded(title: &str) -> String {
     title.to_lowercase().nfc().collect()
 }
 

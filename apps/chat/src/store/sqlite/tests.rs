@@ -252,4 +252,5 @@ mod accounts;
 mod files;
 mod keeping;
 mod people;
+mod porting;
 mod rooms;

@@ -10,6 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::database::Database;
 use super::{OpenError, copy, create_folder, migrator, room_names, rooms};
+use crate::id::new_id;
 use crate::keys::date;
 
 /// The folder of the copies, beside the database.
@@ -82,6 +83,11 @@ async fn upgrade(
     .bind(env!("CARGO_PKG_VERSION"))
     .execute(&mut *transaction)
     .await?;
+    // By which exports are told apart.
+    sqlx::query("INSERT OR IGNORE INTO settings (name, value) VALUES ('server_id', ?1)")
+        .bind(new_id())
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(())
 }

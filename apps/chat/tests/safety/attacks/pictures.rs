@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use self::corpus::{EVIL, hostile};
+use self::corpus::{EVIL, hostile, photo};
+use crate::common::PATIENCE;
 use crate::wire::{Request, Socket, find};
 use crate::world::{Chat, Person, done};
 
@@ -47,7 +48,7 @@ async fn nothing_of_a_hostile_file_comes_out_again() {
     }
     // A picture, so that whatever is used the first time is there.
     assert_eq!(chat.send_picture(&people[0], &room).await.status, 200);
-    let before = acks(&socket, &room, "before", || false, 300).await;
+    let before = acks(&socket, &room, "before", || false, 2_000).await;
     let memory = Memory::watch(chat.program.id());
 
     let (next, count, began) = (Arc::new(AtomicUsize::new(0)), count(), Instant::now());
@@ -102,6 +103,40 @@ async fn nothing_of_a_hostile_file_comes_out_again() {
     assert_eq!(fs::read_dir(incoming).unwrap().count(), 0, "nothing is left of what was refused");
 }
 
+/// As the larger ones of phones are, in the memory that there is for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_photo_of_22_megapixels_is_taken() {
+    let chat = Chat::start().await;
+    let owner = chat.set_up().await;
+    let socket = chat.connect(&owner).await;
+    let made = done(&socket, "create", &json!({ "title": "pictures", "kind": "open" })).await;
+    let path = format!("/api/rooms/{}/pictures", made["id"].as_str().unwrap());
+    let send = async |width, height| {
+        let request = Request::new("POST", &path).header("content-type", "image/jpeg");
+        request.cookie(Some(&owner.secret)).body(photo(width, height)).send(chat.address).await
+    };
+    let answer = send(5_460, 4_095).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!((&answer.json()["width"], &answer.json()["height"]), (&json!(2_560), &json!(1_920)));
+    assert_eq!(send(5_464, 4_098).await.code(), "picture_too_large");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_are_refused_long_before_the_disk_is_full_and_messages_are_not() {
+    let space = nix::sys::statvfs::statvfs(&std::env::temp_dir()).unwrap();
+    let free_mib = space.blocks_available() * space.fragment_size() / (1024 * 1024);
+    let half = (free_mib / 2).to_string();
+    let chat = Chat::start_with(&["--free-space-min", &half]).await;
+    let owner = chat.set_up().await;
+    let socket = chat.connect(&owner).await;
+    let made = done(&socket, "create", &json!({ "title": "pictures", "kind": "open" })).await;
+    let room = made["id"].as_str().unwrap();
+    done(&socket, "open", &json!({ "room": room })).await;
+    let answer = chat.send_picture(&owner, room).await;
+    assert_eq!((answer.status, &*answer.code()), (507, "disk_full"));
+    done(&socket, "say", &json!({ "room": room, "text": "hello", "key": "k" })).await;
+}
+
 /// Sends a file; what it is, and the code of the answer. If it was taken, what is served was looked at.
 async fn send(chat: &Chat, person: &Person, room: &str, number: usize) -> (&'static str, String) {
     let hostile = hostile(number);
@@ -110,10 +145,10 @@ async fn send(chat: &Chat, person: &Person, room: &str, number: usize) -> (&'sta
     for (name, value) in hostile.headers {
         request = request.header(name, &value);
     }
-    let mut answer = request.send(chat.address).await;
+    let mut answer = request.send_within(chat.address, 5 * PATIENCE).await;
     let what = format!("{number}: {}", hostile.what);
     while answer.code() == "busy" {
-        answer = request.send(chat.address).await;
+        answer = request.send_within(chat.address, 5 * PATIENCE).await;
     }
     if answer.status != 200 {
         let code = answer.code();

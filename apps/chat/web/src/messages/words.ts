@@ -22,7 +22,7 @@ export const english = {
   showAll: "Show all",
   deleted: "This message was deleted.",
   edited: "edited",
-  unreadBy: "{count} have not read it",
+  unreadBy: "Not read by {count}",
   reactions: "Reactions",
   reactionOf: "{emoji} {count}",
   reactionHint: "Press for long to see who",

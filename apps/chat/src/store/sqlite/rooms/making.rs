@@ -142,7 +142,7 @@ pub(super) async fn check_name(
 }
 
 /// What no room can be called.
-pub(super) fn hidden_name(id: &str) -> String {
+pub(in crate::store::sqlite) fn hidden_name(id: &str) -> String {
     format!("\u{1}{id}")
 }
 
