@@ -1,9 +1,12 @@
-// What the chat costs: memory at the start and with 200 people, the list of 500 rooms, the weight of the page, and
-// the page under 200 messages a second. `cargo xtask bench chat` builds the program in release mode and runs this.
+// What the chat costs: memory at the start and with 200 people, the list of 500 rooms, the weight of the page, the page
+// under 200 messages a second, a million messages, and a thousand people in one room. `cargo xtask bench chat` builds the
+// program in release mode and runs this.
 //
 //   --seconds N   how long the page is under load (60)
 //   --runs N      how often; the median counts (3)
-//   --only NAMES  of memory, list, weight, page (all)
+//   --messages N  how many messages `history` has (1000000)
+//   --people N    how many people `crowd` has (1000)
+//   --only NAMES  of memory, list, weight, page, crowd, history (all)
 //   --json        the figures as one line of JSON as well
 import { gzipSync } from "node:zlib";
 import { parseArgs } from "node:util";
@@ -11,12 +14,16 @@ import { io } from "socket.io-client";
 import { launch, openPage } from "../tests/support/browser.mjs";
 import { Chat } from "../tests/support/chat.mjs";
 import { until } from "../tests/support/waiting.mjs";
+import { crowd } from "./chat-crowd.mjs";
+import { history } from "./chat-history.mjs";
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
     runs: { type: "string", default: "3" },
-    only: { type: "string", default: "memory,list,weight,page" },
+    only: { type: "string", default: "memory,list,weight,page,crowd,history" },
+    messages: { type: "string", default: "1000000" },
+    people: { type: "string", default: "1000" },
     json: { type: "boolean", default: false },
   },
 });
@@ -76,7 +83,7 @@ const tell = (name, value, unit, budget) => {
 
 const chat = await Chat.start(
   "--host", "127.0.0.1", "--trusted-proxies", "127.0.0.1",
-  "--rooms-per-hour", "0", "--messages-per-second", "0", "--kib-per-second", "0", "--mib-per-day", "0",
+  "--rooms-per-hour", "0", "--joins-per-second", "0", "--connections-max", "0", "--messages-per-second", "0", "--kib-per-second", "0", "--mib-per-day", "0",
 );
 try {
   const settled = () => new Promise((resolve) => setTimeout(resolve, 3_000));
@@ -204,6 +211,9 @@ try {
     await browser?.close();
   }
   owner.list.io._close();
+  const tools = { post, connect, ask, tell };
+  if (parts.includes("crowd")) await crowd(chat, Number(values.people), RATE, Math.min(30, Number(values.seconds)), tools);
+  if (parts.includes("history")) await history(chat, Number(values.messages), tools);
 } finally {
   await chat.stop();
 }

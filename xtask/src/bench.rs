@@ -53,6 +53,11 @@ fn chat(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     if !build.status()?.success() {
         bail!("the chat does not build");
     }
+    let mut build = workspace.cargo();
+    build.args(["build", "--release", "--package", "sockeye-bench", "--no-default-features"]);
+    if !build.args(["--bin", "bench_crowd"]).status()?.success() {
+        bail!("the crowd for the chat does not build");
+    }
     let interop = workspace.path("interop");
     node::install(&interop)?.run()?;
     let mut command = Command::new("node");

@@ -12,6 +12,9 @@ const workspace = fileURLToPath(new URL("../../..", import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? path.join(workspace, "target");
 const binaries = process.env.SOCKEYE_BIN_DIR ?? path.join(target, "debug");
 
+/** Where one of our programs is. */
+export const binary = (name) => path.join(binaries, name);
+
 /** A running server: where it listens, what it logged, and how to end it. */
 export class Program {
   #child;
@@ -20,7 +23,7 @@ export class Program {
 
   /** Resolves once the ready line `listening on http://HOST:PORT` was printed. */
   static async start(name, args, options = {}) {
-    const program = path.join(binaries, name);
+    const program = binary(name);
     if (!existsSync(program)) {
       throw new Error(`${program} is missing: run \`cargo build --workspace --bins\` first`);
     }

@@ -150,7 +150,7 @@ async fn import(args: &ImportArgs, lines: &mut Lines<impl io::Read>) -> anyhow::
         if came == Came::New {
             news.new.count(&line);
         }
-        if lines.number % TOLD_EVERY == 0 {
+        if lines.number.is_multiple_of(TOLD_EVERY) {
             say(&format!("  {} lines", lines.number));
         }
     };

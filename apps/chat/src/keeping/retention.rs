@@ -135,10 +135,10 @@ pub(crate) async fn once(app: &App, days: Option<u32>) -> Result<(), StoreError>
         let mut deleted = 0;
         let tell = |gone: &Gone| {
             if let Some(io) = app.accounts.io() {
-                tell(app, &io, gone);
+                tell(app, io, gone);
             }
         };
-        while let Some(gone) = step(&app.store, &room, days, tell.clone()).await? {
+        while let Some(gone) = step(&app.store, &room, days, tell).await? {
             deleted += gone.messages;
         }
         tracing::info!(%room, messages = deleted, "messages were deleted");

@@ -13,4 +13,4 @@
 /// The most bytes of a file, unless the server is told otherwise.
 pub const PICTURE_BYTES_MAX: u64 = 20 * 1024 * 1024;
 /// Photos of so many megapixels are taken: JPEGs that are not progressive.
-pub const MEGAPIXELS_OF_PHOTOS: u32 = 24;
+pub const MEGAPIXELS_OF_PHOTOS: u32 = 22;

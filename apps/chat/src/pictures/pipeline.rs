@@ -29,8 +29,9 @@ use bitmap::Bitmap;
 pub(crate) const SIDE_MAX: u32 = 16_384;
 /// The most pixels of what comes.
 pub(crate) const PIXELS_MAX: u64 = 50_000_000;
-/// The most bytes that decoding may take: as many as a photo of 24.5 megapixels.
-pub(crate) const MEMORY_BYTES_MAX: u64 = 73_500_000;
+/// The most bytes that decoding may take: as many as a photo of 22 megapixels. The allocator takes
+/// a quarter more for what is larger, which would not fit into the limit of the process.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most pixels of a side of what is kept.
 const KEPT_SIDE_MAX: u32 = 2_560;
 /// The same of an animation.

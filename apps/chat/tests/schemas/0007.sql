@@ -156,7 +156,7 @@ INSERT INTO members VALUES (2, 'beSDjYm3FxS6a48Q', 'member', 1796069235524, 0, 0
 INSERT INTO edits VALUES (1, 2, 'line 1', 1796069235531);
 INSERT INTO reactions VALUES (1, '👍', 'beSDjYm3FxS6a48Q', 1796069235540);
 INSERT INTO mentions VALUES (2, 'beSDjYm3FxS6a48Q', 2, '정민');
-INSERT INTO pictures VALUES ('AbCdEfGhIjKlMnOp', 2, 'beSDjYm3FxS6a48Q', 1, 0, 'abababababababababababababababababababababababababababababababab.jpg', 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd.jpg', 640, 480, 12345, 0, 1796069235528);
+INSERT INTO pictures VALUES ('AbCdEfGhIjKlMnOp', 3, 'beSDjYm3FxS6a48Q', 4, 0, 'abababababababababababababababababababababababababababababababab.jpg', 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd.jpg', 640, 480, 12345, 0, 1796069235528);
 DELETE FROM sqlite_sequence;
 INSERT INTO sqlite_sequence VALUES ('messages', 4);
 CREATE INDEX rooms_by_maker ON rooms (maker, last_message_id DESC);

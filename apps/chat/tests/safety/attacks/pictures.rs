@@ -105,7 +105,7 @@ async fn nothing_of_a_hostile_file_comes_out_again() {
 
 /// As the larger ones of phones are, in the memory that there is for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_photo_of_24_megapixels_is_taken() {
+async fn a_photo_of_22_megapixels_is_taken() {
     let chat = Chat::start().await;
     let owner = chat.set_up().await;
     let socket = chat.connect(&owner).await;
@@ -115,10 +115,10 @@ async fn a_photo_of_24_megapixels_is_taken() {
         let request = Request::new("POST", &path).header("content-type", "image/jpeg");
         request.cookie(Some(&owner.secret)).body(photo(width, height)).send(chat.address).await
     };
-    let answer = send(5_712, 4_284).await;
+    let answer = send(5_460, 4_095).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!((&answer.json()["width"], &answer.json()["height"]), (&json!(2_560), &json!(1_920)));
-    assert_eq!(send(5_720, 4_290).await.code(), "picture_too_large");
+    assert_eq!(send(5_464, 4_098).await.code(), "picture_too_large");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -460,8 +460,8 @@ fn other_type(random: &mut Random) -> Vec<u8> {
 }
 
 fn huge(random: &mut Random) -> Vec<u8> {
-    let size = [16_385, 20_000, 65_535, 0, 1, 16_384, 5_712][random.below(7)];
-    let other = [1, 16_384, 65_535, 0, 4_284][random.below(5)];
+    let size = [16_385, 20_000, 65_535, 0, 1, 16_384, 5_460][random.below(7)];
+    let other = [1, 16_384, 65_535, 0, 4_095][random.below(5)];
     match random.below(4) {
         0 => {
             let size = [u32::from(size), u32::MAX, 1 << 31, 1 << 20][random.below(4)];
