@@ -56,8 +56,9 @@ const badgesAre = (page, path, wanted) =>
 /** At how many people a message says that they have not read it. */
 async function unreadBy(page, text) {
   const message = page.locator("#messages .message", { hasText: text });
-  const count = message.locator(".unread [aria-hidden]");
-  return (await count.count()) === 0 ? 0 : Number(await count.innerText());
+  // At once: it may be gone in the next moment.
+  const [count = "0"] = await message.locator(".unread [aria-hidden]").allInnerTexts();
+  return Number(count);
 }
 
 const unreadIs = (page, text, count) => until(`${count} who have not read ${text}`, async () => (await unreadBy(page, text)) === count);
