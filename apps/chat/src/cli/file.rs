@@ -220,7 +220,12 @@ fn read(file: &Path) -> Result<Option<Vec<Entry>>, FileError> {
     let error = |line, problem| FileError { file: file.to_owned(), line, problem };
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
-        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // What is wrong with the data folder is said where it is opened.
+        Err(problem)
+            if matches!(problem.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(None);
+        }
         Err(problem) => return Err(error(None, format!("it cannot be read: {problem}"))),
     };
     let line_of = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;

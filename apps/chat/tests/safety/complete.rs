@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::table::{
-    ENDPOINTS, NOTES_EVENTS, OTHER_EVENTS, PUBLIC, ROOM_EVENTS, TOLD, TOLD_IN_TIME,
+    ENDPOINTS, LOCAL, NOTES_EVENTS, OTHER_EVENTS, PUBLIC, ROOM_EVENTS, TOLD, TOLD_IN_TIME,
 };
 
 /// The Rust files of the program but those of the lab, which is a demonstration without people.
@@ -68,7 +68,7 @@ fn every_request_of_the_router_is_in_the_table() {
     let known: BTreeSet<_> = ENDPOINTS
         .iter()
         .map(|endpoint| (endpoint.method.to_owned(), endpoint.path.to_owned()))
-        .chain(PUBLIC.iter().map(|path| ("GET".to_owned(), (*path).to_owned())))
+        .chain(PUBLIC.iter().chain(LOCAL).map(|path| ("GET".to_owned(), (*path).to_owned())))
         .collect();
     let mut found = BTreeSet::new();
     for (path, text) in all() {

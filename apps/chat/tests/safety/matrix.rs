@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cast::{Cast, HUSH, Place};
 use crate::table::{
-    ENDPOINTS, Endpoint, Kind, Level, OTHER_EVENTS, PICTURE_REQUESTS, PUBLIC, ROOM_EVENTS,
+    ENDPOINTS, Endpoint, Kind, LOCAL, Level, OTHER_EVENTS, PICTURE_REQUESTS, PUBLIC, ROOM_EVENTS,
     RoomEvent, Who,
 };
 use crate::wire::{ASKED, Answer, Request, Socket, code_of, new_address};
@@ -575,7 +575,7 @@ async fn public(askers: &mut Askers, found: &mut Found) {
     for level in Level::ALL {
         let who = askers.standing[level as usize].as_ref();
         for path in PUBLIC {
-            let asked = path.replace("{name}", &askers.hidden);
+            let asked = path.replace("{name}", &askers.hidden).replace("{message}", "1");
             let answer = chat.ask(who, "GET", &asked, &Value::Null).await;
             let what = format!("GET {path} by {level:?}");
             found.cell(&what, "ok", &answer.code());
@@ -593,6 +593,10 @@ async fn public(askers: &mut Askers, found: &mut Found) {
                     &none.fixed(),
                 );
             }
+        }
+        for path in LOCAL {
+            let answer = chat.ask(who, "GET", path, &Value::Null).await;
+            found.cell(&format!("GET {path} by {level:?}"), "403", &answer.status.to_string());
         }
         for path in ["/api/v1", "/api/v1/rooms", "/api/nothing", "/nothing", "/api/admin"] {
             let answer = chat.ask(who, "GET", path, &Value::Null).await;

@@ -370,6 +370,7 @@ pub(crate) const PUBLIC: &[&str] = &[
     "/room",
     "/room/",
     "/room/{name}",
+    "/room/{name}/{message}",
     "/invite",
     "/reset",
     "/setup",
@@ -379,5 +380,7 @@ pub(crate) const PUBLIC: &[&str] = &[
     "/robots.txt",
     "/healthz",
     "/readyz",
-    "/metrics",
 ];
+
+/// What is answered to this machine alone; everybody here comes from elsewhere.
+pub(crate) const LOCAL: &[&str] = &["/metrics"];
