@@ -147,6 +147,26 @@ async fn a_thousand_are_counted() {
     team.stop().await;
 }
 
+/// The page shows nothing of whom somebody has blocked: it would be unread for ever.
+#[tokio::test]
+async fn what_is_said_by_whom_one_has_blocked_is_not_unread() {
+    let data = TempDir::new().unwrap();
+    let team = Team::new(data.path()).await;
+    let ((ada_, mut ada), (bob_, mut bob)) = (team.join("Ada").await, team.join("Bob").await);
+    let room = ada.create("Plans", RoomKind::Open).await;
+    ada.open(&room.id).await.unwrap();
+    bob.open(&room.id).await.unwrap();
+    let store = &team.app.store;
+    assert_eq!(store.block(bob_.id(), ada_.id(), true).await.unwrap(), Some(true));
+    ada.say(&room.id, "@everyone").await.unwrap();
+    let counts = bob.open(&room.id).await.unwrap().counts;
+    assert_eq!((counts.unread, counts.mentions), (0, 0));
+    store.block(bob_.id(), ada_.id(), false).await.unwrap();
+    let counts = bob.open(&room.id).await.unwrap().counts;
+    assert_eq!((counts.unread, counts.mentions), (1, 1));
+    team.stop().await;
+}
+
 #[tokio::test]
 async fn nobody_reads_where_they_do_not_belong() {
     let data = TempDir::new().unwrap();

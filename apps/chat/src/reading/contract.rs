@@ -13,7 +13,8 @@
 //!
 //! A message is unread for a member of its room who has not written it, if it is newer than their pointer and not
 //! deleted. So the people who have not read a message are the members whose pointers are before it, without its author.
-//! Whoever becomes a member has read everything until then. Saying something moves one's own pointer there.
+//! Whoever becomes a member has read everything until then. Saying something moves one's own pointer there. Messages of
+//! those whom one has blocked are not shown, and not counted among one's own unread ones.
 
 use serde::{Deserialize, Serialize};
 use sockeye::Event;

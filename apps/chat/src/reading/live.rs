@@ -55,6 +55,8 @@ struct State {
     counted: HashMap<String, Instant>,
     /// Members whose counts are to be told.
     dirty_members: HashSet<Member>,
+    /// People whose counts are to be told in all their rooms.
+    dirty_people: HashSet<String>,
     /// Whether a task is there that does it.
     is_running: bool,
 }
@@ -83,6 +85,7 @@ struct Due {
     stale: Vec<String>,
     rooms: Vec<(String, bool)>,
     members: Vec<Member>,
+    people: Vec<String>,
 }
 
 impl Reading {
@@ -148,6 +151,13 @@ impl Reading {
             open.is_stale = true;
         }
         state.dirty_members.insert((room.clone(), person.to_owned()));
+        state.run(app, io);
+    }
+
+    /// Somebody's messages are counted otherwise than before in all rooms of this person.
+    pub(crate) fn recount_all_of(&self, app: &App, io: &Io, person: &str) {
+        let mut state = self.state.lock();
+        state.dirty_people.insert(person.to_owned());
         state.run(app, io);
     }
 
@@ -224,10 +234,13 @@ impl State {
     fn due(&mut self, now: Instant) -> Option<Due> {
         self.written.retain(|_, at| now - *at < INTERVAL);
         self.counted.retain(|_, at| now - *at < INTERVAL);
-        let State { rooms, moves, written, counted, dirty_rooms, dirty_members, .. } = self;
+        let State {
+            rooms, moves, written, counted, dirty_rooms, dirty_members, dirty_people, ..
+        } = self;
         let is_idle = moves.is_empty()
             && dirty_rooms.is_empty()
             && dirty_members.is_empty()
+            && dirty_people.is_empty()
             && rooms.values().all(|open| !open.is_stale && open.has_told());
         if is_idle {
             return None;
@@ -244,7 +257,13 @@ impl State {
         let stale = stale.map(|(room, _)| room.clone()).collect();
         let ready: Vec<_> = dirty_rooms.extract_if(|room, _| !counted.contains_key(room)).collect();
         counted.extend(ready.iter().map(|(room, _)| (room.clone(), now)));
-        Some(Due { moves, stale, rooms: ready, members: dirty_members.drain().collect() })
+        Some(Due {
+            moves,
+            stale,
+            rooms: ready,
+            members: dirty_members.drain().collect(),
+            people: dirty_people.drain().collect(),
+        })
     }
 
     /// Tells of rooms in which people have read on. Under the lock, so that whoever opens a room knows of which turn
@@ -372,6 +391,9 @@ async fn run(app: App, io: Io) {
             tell_room(&app, &rooms, &room, is_whole).await;
         }
         tell_members(&app, &rooms, due.members).await;
+        for person in due.people {
+            tell_person(&app, &rooms, &person, None).await;
+        }
     }
 }
 
@@ -440,10 +462,15 @@ async fn tell_members(app: &App, rooms: &Io, members: Vec<Member>) {
         }
     }
     for (person, of) in by_person {
-        match app.store.counts_of(&person, &of).await {
-            Ok(counts) => counts.iter().for_each(|counts| tell_counts(rooms, &person, counts)),
-            Err(error) => tracing::warn!(%error, "somebody is not told what they have not read"),
-        }
+        tell_person(app, rooms, &person, Some(&of)).await;
+    }
+}
+
+/// Tells somebody what they have not read in these rooms, or in all of theirs.
+async fn tell_person(app: &App, rooms: &Io, person: &str, of: Option<&[String]>) {
+    match app.store.counts_of(person, of).await {
+        Ok(counts) => counts.iter().for_each(|counts| tell_counts(rooms, person, counts)),
+        Err(error) => tracing::warn!(%error, "somebody is not told what they have not read"),
     }
 }
 

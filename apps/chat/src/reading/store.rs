@@ -72,11 +72,15 @@ pub trait ReadingStore {
         people: &[String],
     ) -> Result<Vec<(String, Counts)>, StoreError>;
 
-    /// What a person has not read in these rooms, as far as they are a member.
+    /// What a person has not read in these rooms, or in all, as far as they are a member.
     ///
     /// # Errors
     /// The database failed.
-    async fn counts_of(&self, person: &str, rooms: &[String]) -> Result<Vec<Counts>, StoreError>;
+    async fn counts_of(
+        &self,
+        person: &str,
+        rooms: Option<&[String]>,
+    ) -> Result<Vec<Counts>, StoreError>;
 
     /// Who has read a message that is not deleted, and who has not.
     ///

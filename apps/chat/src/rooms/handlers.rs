@@ -357,7 +357,7 @@ impl Asking {
         // What is changed between the two is in both, or comes as an event as well.
         let changes = app.store.changes(&room.id, person, known).await?;
         let history = app.store.page(&room.id, person, page, HISTORY_MESSAGES_MAX).await?;
-        let counts = app.store.counts_of(person, slice::from_ref(&room.id)).await?;
+        let counts = app.store.counts_of(person, Some(slice::from_ref(&room.id))).await?;
         let nothing = || Counts { room: room.id.clone(), ..Counts::default() };
         Ok(OpenedNow {
             room: self.shown(room),

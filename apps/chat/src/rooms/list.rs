@@ -71,6 +71,6 @@ async fn page(
         });
     }
     let own: Vec<_> = memberships.iter().map(|own| own.room.clone()).collect();
-    let counts = app.store.counts_of(&caller.id, &own).await?;
+    let counts = app.store.counts_of(&caller.id, Some(&own)).await?;
     Ok(RoomPage { rooms, memberships, counts, next: listed.next })
 }

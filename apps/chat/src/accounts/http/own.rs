@@ -145,6 +145,9 @@ async fn set_block(
     match app.store.block(&who.person.id, &person, is_blocked).await? {
         Some(true) => {
             app.accounts.tell(&who.person).await;
+            if let Some(io) = app.accounts.io() {
+                app.reading.recount_all_of(&app, io, &who.person.id);
+            }
             Ok(StatusCode::NO_CONTENT)
         }
         Some(false) => Err(Refused::NotThere),

@@ -9,15 +9,19 @@ use super::{Sqlite, StoreError};
 use crate::reading::contract::{Behind, Counts, READERS_MAX, Readers, UNREAD_COUNTED_MAX};
 use crate::reading::store::{Move, Moved, MovedDone, Pointers, PointersDone, ReadingStore};
 
-/// What a member `me` of the room `r` has not read; `?3` is [`UNREAD_COUNTED_MAX`].
+/// What a member `me` of the room `r` has not read; `?3` is [`UNREAD_COUNTED_MAX`]. The page shows nothing of those whom
+/// they have blocked, so nothing of it is unread.
 macro_rules! count_columns {
     () => {
         "me.person, r.public_id, me.read,
          (SELECT count(*) FROM (SELECT 1 FROM messages m WHERE m.room_id = me.room AND m.id > me.read
-            AND m.deleted_at IS NULL AND m.person IS NOT me.person LIMIT ?3)) AS unread,
+            AND m.deleted_at IS NULL AND m.person IS NOT me.person
+            AND NOT EXISTS (SELECT 1 FROM blocks WHERE person = me.person AND blocked = m.person)
+            LIMIT ?3)) AS unread,
          (SELECT count(DISTINCT n.message) FROM mentions n JOIN messages m ON m.id = n.message
             WHERE n.person IN (me.person, '*') AND n.room = me.room AND n.message > me.read
-            AND m.person IS NOT me.person) AS mentions"
+            AND m.person IS NOT me.person
+            AND NOT EXISTS (SELECT 1 FROM blocks WHERE person = me.person AND blocked = m.person)) AS mentions"
     };
 }
 
@@ -65,16 +69,20 @@ impl ReadingStore for Sqlite {
         Ok(rows.iter().map(counts).collect::<Result<_, sqlx::Error>>()?)
     }
 
-    async fn counts_of(&self, person: &str, rooms: &[String]) -> Result<Vec<Counts>, StoreError> {
+    async fn counts_of(
+        &self,
+        person: &str,
+        rooms: Option<&[String]>,
+    ) -> Result<Vec<Counts>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT ",
             count_columns!(),
             " FROM members me JOIN rooms r ON r.id = me.room
               WHERE me.person = ?1 AND me.role <> 'banned' AND r.public_id <> ''
-              AND r.public_id IN (SELECT value FROM json_each(?2))"
+              AND (?2 IS NULL OR r.public_id IN (SELECT value FROM json_each(?2)))"
         ))
         .bind(person)
-        .bind(serde_json::to_string(rooms).unwrap_or_default())
+        .bind(rooms.map(|rooms| serde_json::to_string(rooms).unwrap_or_default()))
         .bind(UNREAD_COUNTED_MAX)
         .fetch_all(&self.database.reads())
         .await?;

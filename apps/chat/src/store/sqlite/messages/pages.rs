@@ -123,7 +123,7 @@ async fn room_and_pointer(
     .await
 }
 
-/// The oldest message by others behind somebody's pointer.
+/// The oldest message behind somebody's pointer by others whom they have not blocked.
 async fn first_unread(
     connection: &mut SqliteConnection,
     room: i64,
@@ -133,7 +133,9 @@ async fn first_unread(
     let Some(read) = read else { return Ok(None) };
     sqlx::query_scalar(
         "SELECT id FROM messages WHERE room_id = ?1 AND id > ?2 AND deleted_at IS NULL
-         AND person IS NOT ?3 ORDER BY id LIMIT 1",
+         AND person IS NOT ?3
+         AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.person = ?3 AND b.blocked = messages.person)
+         ORDER BY id LIMIT 1",
     )
     .bind(room)
     .bind(read)
