@@ -1,7 +1,7 @@
 //! Pictures: sent over HTTP, made anew from their pixels, kept by their content, and served to the members of a room.
 //!
-//! What becomes of an upload: it is written to a file as it comes ([`http`]), a process with limits makes a picture and
-//! a thumbnail of it ([`worker`], [`pipeline`]), these are put in their place ([`files`]), and a row of the database
+//! What becomes of an upload: it is written to a file as it comes (`http`), a process with limits makes a picture and
+//! a thumbnail of it ([`worker`], `pipeline`), these are put in their place ([`files`]), and a row of the database
 //! names them, until the message is gone that they were said with ([`store`]). So the memory that pictures take is that
 //! of one process, however many are on their way.
 

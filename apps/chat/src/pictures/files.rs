@@ -3,7 +3,7 @@
 //!
 //! A file is whole and on disk before the database names it: written to `incoming`, synced, renamed, the folder synced.
 //! One that nobody names any more is deleted by a sweep, not before it is an hour old. Whoever is about to name a file
-//! holds it meanwhile ([`Held`]), and makes it young again if it was there: so a sweep that looked just before takes
+//! holds it meanwhile (`Held`), and makes it young again if it was there: so a sweep that looked just before takes
 //! nothing that is named after.
 
 use std::collections::HashMap;

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `read` | [`Read`] | nothing: one has read up to this message, and what is before it | members of the room |
 //! | `unread` | [`Read`] | nothing: from this message on one has not read | members of the room |
-//! | `readers` | [`OneMessage`](crate::messages::contract::OneMessage) | [`Readers`] | in the room |
+//! | `readers` | [`OneMessage`] | [`Readers`] | in the room |
 //!
 //! | to the page | | payload | |
 //! |---|---|---|---|

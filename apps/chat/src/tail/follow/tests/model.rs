@@ -249,6 +249,8 @@ proptest! {
                 let cut = happening.cut.map_or(usize::MAX, |cut| cut.index(600));
                 prop_assert!(play.round(road, feed, cut));
             }
+            // Where `now` is was not decided if all answers were cut at their beginnings.
+            play.round(road, feed, usize::MAX);
             // In the end everything comes.
             feed.end += 1;
             for _ in 0..=feed.end {
