@@ -26,7 +26,7 @@ const SECONDS_MAX: u64 = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most bytes of memory that it may allocate beyond what it has at its start.
 #[cfg(unix)]
-const ALLOCATED_BYTES_MAX: u64 = 77_000_000;
+const ALLOCATED_BYTES_MAX: u64 = 73_000_000;
 /// How far others go first who want the processor, too.
 #[cfg(unix)]
 const NICENESS: i32 = 5;
