@@ -29,7 +29,7 @@ async function write(file, count) {
       at: start + n * 1_000, text: `메시지 ${n}: what was said about the plans of ${n % 977} and the answer to it`,
     });
   }
-  await line({ type: "end" });
+  await line({ type: "end", people: 50, rooms: ROOMS, messages: count, members: 0, files: 0 });
   out.end();
   await once(out, "finish");
 }
