@@ -116,7 +116,7 @@ pub struct Message {
     #[cfg_attr(test, ts(optional, as = "Option<Vec<Mention>>"))]
     pub mentions: Vec<Mention>,
     /// Whether it mentions everybody in the room: one of [`MENTIONS_OF_ALL`] stands in it.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub is_for_all: bool,
     /// The pictures, in order.
@@ -132,11 +132,11 @@ pub struct Message {
     #[cfg_attr(test, ts(optional))]
     pub edited_at: Option<i64>,
     /// Whether it was deleted.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub is_deleted: bool,
     /// The room's number of its last change; 0: as it was said.
-    #[serde(default, skip_serializing_if = "is_nought")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<i64>"))]
     pub change: i64,
 }
@@ -171,11 +171,11 @@ pub struct Quote {
     /// At most 200 characters of the text.
     pub text: String,
     /// How many pictures it has.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<u32>"))]
     pub pictures: u32,
     /// Whether it was deleted, or is not kept any more.
-    #[serde(skip_serializing_if = "is_not")]
+    #[serde(skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub is_deleted: bool,
 }
@@ -199,7 +199,7 @@ pub struct Reaction {
     /// How many.
     pub count: u32,
     /// Whether one is among them oneself.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub is_mine: bool,
 }
@@ -217,7 +217,7 @@ pub struct Picture {
     /// Of the whole picture.
     pub bytes: u64,
     /// Whether it moves; its thumbnail does not.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub is_animated: bool,
 }
@@ -235,7 +235,7 @@ pub struct Excerpt {
     /// At most 200 characters of the text.
     pub text: String,
     /// How many pictures it has.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<u32>"))]
     pub pictures: u32,
     /// When it was stored, in milliseconds since 1970-01-01 UTC.
@@ -347,7 +347,7 @@ pub struct Edited {
     #[cfg_attr(test, ts(optional, as = "Option<Vec<Mention>>"))]
     pub mentions: Vec<Mention>,
     /// Whether it mentions everybody in the room.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
     pub is_for_all: bool,
     /// When it was edited, in milliseconds since 1970-01-01 UTC; `null`: it was deleted.
@@ -396,17 +396,7 @@ pub struct Edit {
     pub until: i64,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
-fn is_not(value: &bool) -> bool {
-    !value
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
-fn is_nought(value: &i64) -> bool {
-    *value == 0
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
-fn is_none(value: &u32) -> bool {
-    *value == 0
+/// What most messages have is not sent.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
