@@ -6,11 +6,9 @@ mod common;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use common::Program;
+use common::{Program, http};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 const PASSWORD: &str = "correct horse";
 
@@ -30,22 +28,13 @@ impl Visitor {
     async fn ask(&mut self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let cookie = self.cookie.as_ref().map(|cookie| format!("cookie: {cookie}\r\n"));
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n{}\r\n{body}",
-            body.len(),
-            cookie.unwrap_or_default()
-        );
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
-        if let Some(cookie) = cookie {
-            self.cookie = Some(cookie.split(';').next().unwrap().to_owned());
+        let headers = format!("content-type: application/json\r\n{}", cookie.unwrap_or_default());
+        let answer =
+            http::ask(self.address, method, path, &headers, body.as_bytes()).await.unwrap();
+        if let Some(cookie) = answer.cookie() {
+            self.cookie = Some(cookie.to_owned());
         }
-        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
+        (answer.status(), serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
     async fn name(&mut self) -> Value {

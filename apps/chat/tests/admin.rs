@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use common::{PATIENCE, Person, Program, command, get, refusal};
+use common::http::get;
+use common::{PATIENCE, Person, Program, command, refusal};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use serde_json::Value;

@@ -6,86 +6,31 @@
 mod common;
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{PATIENCE, Person, Program, get, refusal_code};
+use common::disk::Disk;
+use common::http::get;
+use common::{PATIENCE, Person, Program, refusal_code};
 use sockeye_chat::store::FILE_NAME;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 const ROUNDS: usize = 10;
 const SPEAKERS: usize = 4;
 
-/// A file system of 8 MB that only some processes see; gone with this.
-struct SmallDisk {
-    holder: Child,
-    folder: TempDir,
-}
+/// So large is the disk.
+const MEGABYTES: u32 = 8;
 
-impl SmallDisk {
-    /// `None` where this is not allowed.
-    async fn mount() -> Option<Self> {
-        let folder = TempDir::new().unwrap();
-        let script = "mount -t tmpfs -o size=8m,mode=700 tmpfs \"$0\" && echo ready && exec cat";
-        let mut holder = Command::new("unshare")
-            .args(["--mount", "sh", "-c", script, folder.path().to_str().unwrap()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .ok()?;
-        let mut ready = [0; 6];
-        let mut stdout = holder.stdout.take().unwrap();
-        let read = tokio::io::AsyncReadExt::read_exact(&mut stdout, &mut ready);
-        timeout(PATIENCE, read).await.unwrap().ok()?;
-        Some(SmallDisk { holder, folder })
-    }
-
-    /// The folder as this process can reach it.
-    fn path(&self) -> PathBuf {
-        let folder = self.folder.path().strip_prefix("/").unwrap();
-        Path::new("/proc").join(self.holder.id().unwrap().to_string()).join("root").join(folder)
-    }
-
-    /// `sockeye serve` with its data there.
-    async fn serve(&self) -> Program {
-        let namespace = format!("--mount=/proc/{}/ns/mnt", self.holder.id().unwrap());
-        let data = self.folder.path().join("data");
-        let mut command = Command::new("nsenter");
-        command
-            .args([&namespace, env!("CARGO_BIN_EXE_sockeye"), "serve", "--host", "127.0.0.1"])
-            .args(["--port", "0", "--free-space-min", "0", "--messages-per-second", "0"])
-            .args(["--log", "off", "--data"])
-            .arg(data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        Program::start(&mut command).await
-    }
-
-    /// Takes all that is left.
-    fn fill(&self) {
-        let mut file = File::create(self.path().join("filler")).unwrap();
-        for size in [64 * 1024, 1024, 1] {
-            let bytes = vec![0xA5; size];
-            while file.write_all(&bytes).is_ok() {}
-        }
-    }
-
-    fn empty(&self) -> io::Result<()> {
-        fs::remove_file(self.path().join("filler"))
-    }
+/// `sockeye serve` with its data on the disk.
+async fn serve(disk: &Disk) -> Program {
+    let arguments =
+        ["--port", "0", "--free-space-min", "0", "--messages-per-second", "0", "--log", "off"];
+    Program::start(&mut disk.serve(&[], &arguments)).await
 }
 
 /// Waits for this in the answer of `/readyz`.
@@ -101,10 +46,10 @@ async fn health(program: &Program, expected: &str) {
 
 #[tokio::test]
 async fn a_disk_that_fills_ten_times_loses_nothing_that_was_acknowledged() {
-    let Some(disk) = SmallDisk::mount().await else {
+    let Some(disk) = Disk::mount(MEGABYTES).await else {
         return; // Not root.
     };
-    let mut program = disk.serve().await;
+    let mut program = serve(&disk).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let said = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let mut speakers = Vec::new();
@@ -139,7 +84,7 @@ async fn a_disk_that_fills_ten_times_loses_nothing_that_was_acknowledged() {
         disk.fill();
         health(&program, "HTTP/1.1 503").await;
         more(&said[1]).await;
-        disk.empty().unwrap();
+        disk.empty();
         health(&program, "HTTP/1.1 200").await;
         more(&said[0]).await;
     }
@@ -151,12 +96,12 @@ async fn a_disk_that_fills_ten_times_loses_nothing_that_was_acknowledged() {
     for speaker in speakers {
         acknowledged.extend(timeout(PATIENCE, speaker).await.unwrap().unwrap());
     }
-    disk.empty().unwrap();
+    disk.empty();
     health(&program, "HTTP/1.1 200").await;
 
     program.signal("KILL").await;
     program.ended().await;
-    disk.serve().await.stop().await;
+    serve(&disk).await.stop().await;
     // SQLite resolves links, and this one leads elsewhere when it is resolved.
     let copy = TempDir::new().unwrap();
     let file = copy.path().join(FILE_NAME);
@@ -177,18 +122,13 @@ async fn a_disk_that_fills_ten_times_loses_nothing_that_was_acknowledged() {
 /// On a full disk it does not start, and says so.
 #[tokio::test]
 async fn on_a_full_disk_it_says_that_it_cannot_start() {
-    let Some(disk) = SmallDisk::mount().await else {
+    let Some(disk) = Disk::mount(MEGABYTES).await else {
         return; // Not root.
     };
     fs::create_dir(disk.path().join("data")).unwrap();
     disk.fill();
-    let namespace = format!("--mount=/proc/{}/ns/mnt", disk.holder.id().unwrap());
-    let data = disk.folder.path().join("data");
-    let output = Command::new("nsenter")
-        .args([&namespace, env!("CARGO_BIN_EXE_sockeye"), "serve", "--port", "0", "--data"])
-        .arg(data)
-        .output();
-    let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+    let output = timeout(PATIENCE, disk.serve(&[], &["--port", "0"]).output());
+    let output = output.await.unwrap().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.lines().last().unwrap().contains("cannot keep messages in"), "{said}");

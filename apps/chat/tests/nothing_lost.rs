@@ -12,11 +12,12 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use common::disk::Disk;
+use common::http::{Answer, ask};
 use common::{PATIENCE, Program};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -24,14 +25,11 @@ use sockeye_chat::messages::contract::{AskHistory, HISTORY, MESSAGE, Message, SA
 use sockeye_chat::rooms::contract::{OPEN, OpenRoom};
 use sockeye_client::{AckError, Backoff, Client, Reconnect, Subscription};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 const PEOPLE: usize = 50;
 /// How often the server dies when nobody says.
-const DEATHS: usize = 4;
+const DEATHS: usize = 3;
 /// One of so many messages has a picture.
 const PICTURES_EVERY: usize = 25;
 /// How long somebody waits for an answer before they ask again.
@@ -92,8 +90,7 @@ impl Speaker {
         let json = "content-type: application/json\r\n";
         let answer =
             http(talk.address, "POST", "/api/guests", json, body.as_bytes()).await.unwrap();
-        let cookie = answer.head.lines().find_map(|line| line.strip_prefix("set-cookie: "));
-        let cookie = cookie.unwrap().split(';').next().unwrap().to_owned();
+        let cookie = answer.cookie().unwrap().to_owned();
         let backoff = Backoff {
             delay_min: Duration::from_millis(20),
             delay_max: Duration::from_millis(200),
@@ -212,13 +209,7 @@ impl Speaker {
     }
 }
 
-/// An answer over HTTP.
-struct Answer {
-    head: String,
-    body: Vec<u8>,
-}
-
-/// Asks over HTTP; `None` when there is no whole answer.
+/// Asks over HTTP; `None` when there is no whole answer in time.
 async fn http(
     address: SocketAddr,
     method: &str,
@@ -226,21 +217,7 @@ async fn http(
     headers: &str,
     body: &[u8],
 ) -> Option<Answer> {
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.ok()?;
-        stream.write_all(body).await.ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.ok()?;
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-        Some(Answer { head, body: answer[end + 4..].to_vec() })
-    };
-    timeout(ANSWER_TIMEOUT, exchange).await.ok().flatten()
+    timeout(ANSWER_TIMEOUT, ask(address, method, path, headers, body)).await.ok()?.ok()
 }
 
 /// Everybody, and what they have heard.
@@ -319,7 +296,7 @@ impl Company {
                     let path = format!("/api/rooms/{}/pictures/{picture}", self.talk.room);
                     let cookie = format!("cookie: {}\r\n", speakers[0].cookie);
                     let answer = http(self.talk.address, "GET", &path, &cookie, &[]).await.unwrap();
-                    assert!(answer.head.starts_with("HTTP/1.1 200"), "{said:?}: {}", answer.head);
+                    assert_eq!(answer.status(), 200, "{said:?}: {}", answer.head);
                     assert!(answer.body.starts_with(b"\x89PNG"), "{said:?}");
                     pictures += 1;
                 }
@@ -349,9 +326,8 @@ async fn lobby(program: &Program) -> String {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, program.port()));
     let json = "content-type: application/json\r\n";
     let answer = http(address, "POST", "/api/guests", json, br#"{"name":"First"}"#).await.unwrap();
-    let cookie = answer.head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
     let builder = Client::builder(&format!("http://{address}/chat")).unwrap();
-    let client = builder.header("cookie", cookie.split(';').next().unwrap()).connect();
+    let client = builder.header("cookie", answer.cookie().unwrap()).connect();
     let client = timeout(PATIENCE, client).await.unwrap().unwrap();
     let open = OpenRoom { room: "lobby".into(), ..OpenRoom::default() };
     timeout(PATIENCE, client.emit_with_ack(OPEN, &open)).await.unwrap().unwrap().room.id
@@ -390,72 +366,11 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_while_fifty_talk
     program.stop().await;
 }
 
-/// A file system that only some processes see; gone with this.
-struct Disk {
-    holder: Child,
-    folder: TempDir,
-}
-
-impl Disk {
-    /// One of 48 MB; `None` where this is not allowed.
-    async fn mount() -> Option<Self> {
-        let folder = TempDir::new().unwrap();
-        let script = "mount -t tmpfs -o size=48m,mode=700 tmpfs \"$0\" && echo ready && exec cat";
-        let mut holder = Command::new("unshare")
-            .args(["--mount", "sh", "-c", script, folder.path().to_str().unwrap()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .ok()?;
-        let mut ready = [0; 6];
-        let mut stdout = holder.stdout.take().unwrap();
-        timeout(PATIENCE, stdout.read_exact(&mut ready)).await.unwrap().ok()?;
-        Some(Disk { holder, folder })
-    }
-
-    fn namespace(&self) -> String {
-        format!("--mount=/proc/{}/ns/mnt", self.holder.id().unwrap())
-    }
-
-    /// The folder as this process can reach it.
-    fn path(&self) -> PathBuf {
-        let folder = self.folder.path().strip_prefix("/").unwrap();
-        Path::new("/proc").join(self.holder.id().unwrap().to_string()).join("root").join(folder)
-    }
-
-    /// `sockeye serve` with its data there, and this library between it and the disk.
-    async fn serve(&self, port: &str, library: &Path) -> Program {
-        let data = self.folder.path().join("data");
-        let arguments = arguments(data.to_str().unwrap(), port);
-        let mut command = Command::new("nsenter");
-        command
-            .arg(self.namespace())
-            .arg("env")
-            .arg(format!("LD_PRELOAD={}", library.display()))
-            .arg(env!("CARGO_BIN_EXE_sockeye"))
-            .args(arguments)
-            .args(["--free-space-min", "0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        Program::start(&mut command).await
-    }
-
-    fn fill(&self) {
-        use std::io::Write as _;
-        let mut file = fs::File::create(self.path().join("filler")).unwrap();
-        for size in [64 * 1024, 1024, 1] {
-            let bytes = vec![0xA5; size];
-            while file.write_all(&bytes).is_ok() {}
-        }
-    }
-
-    fn empty(&self) {
-        fs::remove_file(self.path().join("filler")).unwrap();
-    }
+/// `sockeye serve` with its data on the disk, and this library between them.
+async fn serve(disk: &Disk, port: &str, library: &Path) -> Program {
+    let library = format!("LD_PRELOAD={}", library.display());
+    let own = ["--port", port, "--free-space-min", "0"];
+    Program::start(&mut disk.serve(&[library], &[&own[..], &NO_LIMITS].concat())).await
 }
 
 /// A library that makes everything that goes to the disk take a twentieth of a second, and refuses to write to it as a
@@ -500,7 +415,7 @@ fn bad_disk(folder: &Path) -> Option<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_by_a_disk_that_is_full_read_only_or_slow() {
-    let Some(disk) = Disk::mount().await else {
+    let Some(disk) = Disk::mount(48).await else {
         return; // Not root.
     };
     let (tools, port) = (TempDir::new().unwrap(), free_port());
@@ -508,7 +423,7 @@ async fn nothing_acknowledged_is_lost_by_a_disk_that_is_full_read_only_or_slow()
         return; // No C compiler.
     };
     let read_only = tools.path().join("read-only");
-    let mut program = disk.serve(&port, &library).await;
+    let mut program = serve(&disk, &port, &library).await;
     let company = Company::gather(&program).await;
     company.talks_on(100).await;
     for round in 0..3 {
@@ -518,7 +433,7 @@ async fn nothing_acknowledged_is_lost_by_a_disk_that_is_full_read_only_or_slow()
             program.signal("KILL").await;
             program.ended().await;
             disk.empty();
-            program = disk.serve(&port, &library).await;
+            program = serve(&disk, &port, &library).await;
         } else {
             disk.empty();
         }

@@ -8,40 +8,25 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{PATIENCE, Person, Program, command, get};
+use common::http::{ask, get, get_with};
+use common::{PATIENCE, Person, Program, command};
 use sockeye_chat::notes::contract::CHAT;
 use sockeye_chat::store::FILE_NAME;
 use sockeye_websocket::{ConnectError, Connector, Roots};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// The answer to a request without a body, for a host and with further headers.
 async fn get_from(address: SocketAddr, host: &str, path: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    get_with(address, path, &format!("host: {host}\r\n{headers}")).await
 }
 
 /// The answer to a request with this body.
 async fn post(address: SocketAddr, path: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let length = body.len();
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         content-length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    ask(address, "POST", path, "", body.as_bytes()).await.unwrap().text().to_owned()
 }
 
 #[tokio::test]
@@ -132,9 +117,9 @@ async fn events_with_attachments_end_the_session() {
     let opened = get(address, path).await;
     let id = opened.split('"').nth(3).unwrap();
     let path = format!("{path}&sid={id}");
-    assert!(post(address, &path, "40").await.ends_with("\r\n\r\nok"));
+    assert_eq!(post(address, &path, "40").await, "ok");
     let event = r#"451-["chat",{"_placeholder":true,"num":0}]"#;
-    assert!(post(address, &path, event).await.ends_with("\r\n\r\nok"));
+    assert_eq!(post(address, &path, event).await, "ok");
     let line = program.logged("disconnected").await;
     assert!(line.contains("forced server close"), "{line}");
     program.stop().await;

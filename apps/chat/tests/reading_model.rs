@@ -9,17 +9,22 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use common::database;
 use common::team::{Ear, Somebody, Still, Team, id, no_quotas};
 use sockeye_chat::id::new_id;
-use sockeye_chat::messages::contract::{DELETE_MESSAGE, EDIT, EditMessage, OneMessage, SAY, Say};
+use sockeye_chat::keeping::retention;
+use sockeye_chat::messages::contract::{
+    DELETE_MESSAGE, EDIT, EditMessage, OneMessage, PRUNED, SAY, Say,
+};
 use sockeye_chat::reading::contract::{COUNTS, Counts, READ, READING, Read, Reading, UNREAD};
 use sockeye_chat::rooms::contract::{LEAVE, OPEN, OpenRoom, REMOVE, RemoveMember, RoomKind};
 use tempfile::TempDir;
 
 /// How many histories run when nobody says.
-const HISTORIES: usize = 100;
+const HISTORIES: usize = 50;
 const ROOMS: usize = 25;
 const PEOPLE: usize = 5;
 /// Steps of a history.
@@ -52,13 +57,13 @@ struct Noted {
 struct Model {
     messages: Vec<Noted>,
     read: BTreeMap<usize, i64>,
+    /// The newest message that was said.
+    newest: i64,
+    /// Messages up to this one are gone, since their time was over.
+    pruned: i64,
 }
 
 impl Model {
-    fn newest(&self) -> i64 {
-        self.messages.last().map_or(0, |message| message.id)
-    }
-
     fn unread(&self, who: usize) -> impl Iterator<Item = &Noted> {
         let read = self.read[&who];
         self.messages.iter().filter(move |it| !it.is_deleted && it.id > read && it.by != who)
@@ -68,10 +73,15 @@ impl Model {
         let mentions = |it: &&Noted| it.is_for_all || it.mentions.contains(&who);
         Counts {
             room: room.to_owned(),
-            read: self.read[&who],
+            read: self.place(self.read[&who]),
             unread: u32::try_from(self.unread(who).count()).unwrap(),
             mentions: u32::try_from(self.unread(who).filter(mentions).count()).unwrap(),
         }
+    }
+
+    /// Where a pointer is: one before all that is left is as good as another.
+    fn place(&self, pointer: i64) -> i64 {
+        pointer.max(self.pruned)
     }
 
     /// How many people have not read a message.
@@ -85,15 +95,17 @@ impl Model {
 #[derive(Debug)]
 struct Page {
     turn: u64,
+    pruned: i64,
     pointers: BTreeMap<i64, i64>,
     behind: HashMap<String, i64>,
 }
 
 impl Page {
-    fn new(reading: Reading) -> Self {
+    fn new(reading: Reading, pruned: i64) -> Self {
         let pointers = reading.pointers.into_iter().map(|(id, count)| (id, count.into()));
         let behind = reading.behind.into_iter().map(|it| (it.person, it.read));
-        Page { turn: reading.turn, pointers: pointers.collect(), behind: behind.collect() }
+        let (pointers, behind) = (pointers.collect(), behind.collect());
+        Page { turn: reading.turn, pruned, pointers, behind }
     }
 
     fn unread_people(&self, message: i64, by: &str) -> i64 {
@@ -111,6 +123,7 @@ struct Device {
 }
 
 struct World {
+    data: PathBuf,
     /// `None` while it begins anew.
     team: Option<Team>,
     people: Vec<Somebody>,
@@ -142,8 +155,14 @@ impl World {
             people.push(team.member(name).await);
         }
         let devices = devices(&team, &people).await;
-        let mut world =
-            World { team: Some(team), people, devices, rooms: Vec::new(), models: Vec::new() };
+        let mut world = World {
+            data: data.path().to_owned(),
+            team: Some(team),
+            people,
+            devices,
+            rooms: Vec::new(),
+            models: Vec::new(),
+        };
         for room in 0..ROOMS {
             let made = world.devices[0][0].chat.create(&format!("R{room}"), RoomKind::Open).await;
             world.rooms.push(made.id);
@@ -155,7 +174,7 @@ impl World {
     }
 
     /// Everybody is cut off, the server begins anew, and they come back.
-    async fn restart(&mut self, data: &TempDir) {
+    async fn restart(&mut self) {
         let open: Vec<Vec<_>> = (0..PEOPLE)
             .map(|who| {
                 self.devices[who].iter().map(|it| it.pages.keys().cloned().collect::<Vec<_>>())
@@ -163,7 +182,7 @@ impl World {
             .map(Iterator::collect)
             .collect();
         self.team.take().unwrap().stop().await;
-        let team = Team::with(data.path(), no_quotas()).await;
+        let team = Team::with(&self.data, no_quotas()).await;
         self.devices = devices(&team, &self.people).await;
         self.team = Some(team);
         for (who, open) in open.into_iter().enumerate() {
@@ -184,10 +203,9 @@ impl World {
         let device = &mut self.devices[who][device];
         let opened = device.chat.ask(OPEN, &open).await.unwrap();
         let model = &mut self.models[room];
-        let newest = model.newest();
-        model.read.entry(who).or_insert(newest);
+        model.read.entry(who).or_insert(model.newest);
         assert!(opened.counts.unread <= u32::try_from(model.messages.len()).unwrap());
-        device.pages.insert(id.clone(), Page::new(opened.reading.unwrap()));
+        device.pages.insert(id.clone(), Page::new(opened.reading.unwrap(), opened.pruned));
         device.counts.insert(id, opened.counts);
     }
 
@@ -201,7 +219,7 @@ impl World {
             }
             return;
         }
-        match dice.roll(20) {
+        match dice.roll(21) {
             0..=6 => self.say(dice, room, who, device).await,
             7..=12 => self.read(dice, room, who, device, false).await,
             13 => self.read(dice, room, who, device, true).await,
@@ -217,6 +235,7 @@ impl World {
                 self.devices[0][0].chat.ask(REMOVE, &remove).await.unwrap();
                 self.gone(room, who);
             }
+            20 => self.prune(dice, room).await,
             _ => {}
         }
     }
@@ -260,6 +279,7 @@ impl World {
         let model = &mut self.models[room];
         let noted = Noted { id: said.id, by, is_deleted: false, mentions, is_for_all };
         model.messages.push(noted);
+        model.newest = said.id;
         model.read.insert(by, said.id);
     }
 
@@ -310,11 +330,34 @@ impl World {
         self.models[room].messages[at].is_deleted = true;
     }
 
+    /// The time of some of the oldest messages of a room is over.
+    async fn prune(&mut self, dice: &mut Dice, room: usize) {
+        let model = &mut self.models[room];
+        if model.messages.is_empty() {
+            return;
+        }
+        let to = model.messages[dice.roll(model.messages.len())].id;
+        let age = format!(
+            "UPDATE messages SET at = 0 WHERE id <= {to} AND room_id =
+                (SELECT id FROM rooms WHERE public_id = '{}')",
+            self.rooms[room]
+        );
+        database::run(&self.data, &age).await;
+        retention::delete_expired(&self.team.as_ref().unwrap().app, Some(1)).await.unwrap();
+        model.messages.retain(|message| message.id > to);
+        model.pruned = to;
+    }
+
     /// Takes in what devices were told.
     async fn hear(&mut self) {
         for device in self.devices.iter_mut().flatten() {
             for counts in device.rooms.all(COUNTS).await {
                 device.counts.insert(counts.room.clone(), counts);
+            }
+            for pruned in device.chat.all(PRUNED).await {
+                if let Some(page) = device.pages.get_mut(&pruned.room) {
+                    page.pruned = page.pruned.max(pruned.to);
+                }
             }
             for moved in device.chat.all(READING).await {
                 let Some(page) = device.pages.get_mut(&moved.room) else { continue };
@@ -337,15 +380,19 @@ impl World {
             for &who in model.read.keys() {
                 let expected = model.counts(who, id);
                 for (number, device) in self.devices[who].iter().enumerate() {
-                    let told = device.counts.get(id);
+                    let told = device.counts.get(id).cloned();
+                    let told = told.map(|told| Counts { read: model.place(told.read), ..told });
                     // Who has opened it on another device alone was told with whatever has changed since.
-                    if told != Some(&expected) && (told.is_some() || expected.unread > 0) {
+                    if told.as_ref() != Some(&expected) && (told.is_some() || expected.unread > 0) {
                         return Err(format!(
                             "seed {seed}, room {room}, {} on {number}: told {told:?}, expected {expected:?}",
                             NAMES[who],
                         ));
                     }
                     let Some(page) = device.pages.get(id) else { continue };
+                    if page.pruned != model.pruned {
+                        return Err(format!("seed {seed}, room {room}: {page:?}, {model:?}"));
+                    }
                     for message in &model.messages {
                         let shown = page.unread_people(message.id, self.people[message.by].id());
                         let expected = model.unread_people(message);
@@ -375,7 +422,7 @@ async fn play(seed: u64) {
             still.advance(Duration::from_millis(300)).await;
         }
         if step == STEPS * ROOMS / 2 {
-            world.restart(&data).await;
+            world.restart().await;
         }
     }
     // What is told in the end, however long the disk takes.

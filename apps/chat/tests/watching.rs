@@ -6,24 +6,16 @@ mod common;
 
 use std::fs;
 
-use common::{PATIENCE, Person, Program, command, get};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
+use common::http::get;
+use common::{PATIENCE, Person, Program, command, database, http};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// The status of an answer to a request with these headers, and its body.
 async fn ask(program: &Program, path: &str, headers: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(("127.0.0.1", program.port())).await.unwrap();
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head[9..12].parse().unwrap(), body.to_owned())
+    let address = ([127, 0, 0, 1], program.port()).into();
+    let answer = http::ask(address, "GET", path, headers, &[]).await.unwrap();
+    (answer.status(), answer.text().to_owned())
 }
 
 const KEY: &str = "authorization: Bearer 0123456789abcdef\r\n";
@@ -137,12 +129,8 @@ async fn options_come_from_the_file_too() {
 
 /// The messages in a data folder, made older by so many days.
 async fn age(data: &std::path::Path, days: i64) {
-    let file = data.join(sockeye_chat::store::FILE_NAME);
-    let options = SqliteConnectOptions::new().filename(file);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let age = sqlx::query("UPDATE messages SET at = at - ?1").bind(days * 24 * 3_600 * 1_000);
-    age.execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+    database::run(data, &format!("UPDATE messages SET at = at - {}", days * 24 * 3_600 * 1_000))
+        .await;
 }
 
 #[tokio::test]

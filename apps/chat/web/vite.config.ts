@@ -9,7 +9,7 @@ const packed = new URL("../../../clients/js/", import.meta.url);
 const { exports } = JSON.parse(readFileSync(new URL("package.json", packed), "utf8"));
 const client = (name: string) => fileURLToPath(new URL(exports[name].import.default, packed));
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   plugins: [svelte()],
   resolve: {
     alias: [
@@ -24,7 +24,13 @@ export default defineConfig({
     // The content security policy allows scripts and styles from files only.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["index.html", "lab.html"] },
+    // The chat and the lab are built apart: neither carries what only the other one uses.
+    emptyOutDir: mode !== "lab",
+    rolldownOptions: {
+      input: mode === "lab" ? "lab.html" : "index.html",
+      // What is loaded first is one file: parts of it that later parts also use are none of their own.
+      output: { codeSplitting: { groups: [{ name: "first", tags: ["$initial"] }] } },
+    },
   },
   server: {
     // `npm run dev` beside a running `sockeye serve`.
@@ -42,4 +48,4 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
-});
+}));

@@ -123,13 +123,18 @@ pub(crate) async fn go_on(app: App, days: Option<u32>) {
     let mut times = tokio::time::interval(INTERVAL);
     loop {
         times.tick().await;
-        if let Err(error) = once(&app, days).await {
+        if let Err(error) = delete_expired(&app, days).await {
             tracing::warn!(%error, "messages whose time is over were not deleted");
         }
     }
 }
 
-pub(crate) async fn once(app: &App, days: Option<u32>) -> Result<(), StoreError> {
+/// Deletes what is over now, and tells those who are there. `days`: for how long rooms keep their messages that do not
+/// say it themselves.
+///
+/// # Errors
+/// The store failed.
+pub async fn delete_expired(app: &App, days: Option<u32>) -> Result<(), StoreError> {
     for Expired { room, days: kept, messages, .. } in app.store.expired(now(), days).await? {
         tracing::info!(%room, days = kept, messages, "messages are over and will be deleted");
         let mut deleted = 0;

@@ -3,7 +3,7 @@
 use sockeye::Io;
 
 use super::contract::{EDITED, MESSAGE, REACTED};
-use super::store::{Said, Touched};
+use super::store::{EditedMessage, Reaction, Said};
 use crate::app::App;
 use crate::conversation::{self, room_key};
 use crate::notes;
@@ -35,22 +35,23 @@ pub(crate) fn deliver(app: &App, io: &Io, said: &Said) {
     app.reading.said(app, io, &message.by.id, &message.room, moved);
 }
 
-/// Tells everybody who has opened the room what was done to a message, and the list if it stands there. Runs in the
-/// store's writer, in stored order.
-pub(crate) fn deliver_touch(app: &App, io: &Io, touched: &Touched) {
+/// Tells everybody who has opened the room how a message is now, and the list if it stands there. Runs in the store's
+/// writer, in stored order.
+pub(crate) fn deliver_edited(app: &App, io: &Io, message: &EditedMessage) {
     let Some(chat) = io.of(conversation::PATH) else { return };
-    match touched {
-        Touched::Edited(edited, is_newest) => {
-            settle(chat.to(room_key(&edited.room)).emit(EDITED, edited));
-            // Of one that is deleted, the one before it stands in the list.
-            if *is_newest || edited.edited_at.is_none() {
-                app.rooms.changed(app, io, &edited.room);
-            }
-            app.reading.recount(app, io, &edited.room);
-        }
-        Touched::Reacted(reacted) => {
-            settle(chat.to(room_key(&reacted.room)).emit(REACTED, reacted));
-        }
-        Touched::Nothing(_) => {}
+    let EditedMessage { edited, is_newest } = message;
+    settle(chat.to(room_key(&edited.room)).emit(EDITED, edited));
+    // Of one that is deleted, the one before it stands in the list.
+    if *is_newest || edited.edited_at.is_none() {
+        app.rooms.changed(app, io, &edited.room);
+    }
+    app.reading.recount(app, io, &edited.room);
+}
+
+/// Tells everybody who has opened the room of a reaction. Runs in the store's writer, in stored order.
+pub(crate) fn deliver_reaction(_: &App, io: &Io, reaction: &Reaction) {
+    let Reaction { reacted, is_changed } = reaction;
+    if *is_changed && let Some(chat) = io.of(conversation::PATH) {
+        settle(chat.to(room_key(&reacted.room)).emit(REACTED, reacted));
     }
 }

@@ -4,15 +4,15 @@
 //! its answer got lost is answered as it was the first time. What that does not cover, such as a restart in between,
 //! the key of a message does.
 
-use sockeye::{Ack, Acker, Deferred, Event, Namespace};
+use sockeye::{Ack, Acker, Deferred, Event, Io, Namespace};
 use tokio::sync::oneshot;
 
 use super::contract::{
     self, AskHistory, AskReactors, Author, Edit, EditMessage, Edited, HISTORY_MESSAGES_MAX,
     History, MENTIONS_MAX, Message, OneMessage, PICTURES_MAX, React, Reacted, Say,
 };
-use super::delivery::{deliver, deliver_touch};
-use super::store::{How, NewMessage, Page, Said, Touch, TouchDone, TouchError, Touched};
+use super::delivery::{deliver, deliver_edited, deliver_reaction};
+use super::store::{NewMessage, Page, Said, Touch, TouchDone, TouchError};
 use crate::accounts::contract::Person;
 use crate::app::App;
 use crate::conversation::Asking;
@@ -75,11 +75,7 @@ async fn edit(asking: Asking, asked: EditMessage) -> Ack<Reply<Edited>> {
 }
 
 async fn delete_message(asking: Asking, asked: OneMessage) -> Ack<Reply<()>> {
-    let deleted = match asking.look(&asked.room) {
-        Ok(()) => asking.touch(asked, How::Delete).await.map(drop),
-        Err(refused) => Err(refused),
-    };
-    Ack(deleted.into())
+    Ack(asking.delete(asked).await.into())
 }
 
 async fn react(asking: Asking, asked: React) -> Ack<Reply<Reacted>> {
@@ -134,6 +130,11 @@ fn mentions(mut people: Vec<String>) -> Vec<String> {
     people
 }
 
+/// What became of what was queued.
+async fn outcome<T>(outcome: oneshot::Receiver<Result<T, TouchError>>) -> Result<T, Refused> {
+    Ok(outcome.await.map_err(|_| Refused::Storage)??)
+}
+
 impl Asking {
     async fn history(&self, asked: &AskHistory) -> Result<History, Refused> {
         self.look(&asked.room)?;
@@ -151,21 +152,26 @@ impl Asking {
         let EditMessage { room, message, text, mentions: people } = asked;
         let text = MessageText::parse_beside_pictures(text)?;
         self.count(&room, text.as_str().len())?;
-        let how = How::Edit { text, mentions: mentions(people) };
-        match self.touch(OneMessage { room, message }, how).await? {
-            Touched::Edited(edited, _) => Ok(edited),
-            Touched::Reacted(_) | Touched::Nothing(_) => Err(Refused::Storage),
-        }
+        let (done, edited) = self.when_done(deliver_edited);
+        let touch = self.touch(room, message);
+        self.app.store.edit(touch, text, mentions(people), done).await?;
+        Ok(outcome(edited).await?.edited)
+    }
+
+    async fn delete(&self, asked: OneMessage) -> Result<(), Refused> {
+        self.look(&asked.room)?;
+        let (done, edited) = self.when_done(deliver_edited);
+        self.app.store.delete(self.touch(asked.room, asked.message), done).await?;
+        outcome(edited).await.map(drop)
     }
 
     async fn react(&self, asked: React) -> Result<Reacted, Refused> {
         let React { room, message, emoji, is_on } = asked;
         let emoji = Emoji::parse(&emoji, Field::Reaction)?;
         self.count(&room, emoji.as_str().len())?;
-        match self.touch(OneMessage { room, message }, How::React { emoji, is_on }).await? {
-            Touched::Reacted(reacted) | Touched::Nothing(reacted) => Ok(reacted),
-            Touched::Edited(..) => Err(Refused::Storage),
-        }
+        let (done, reaction) = self.when_done(deliver_reaction);
+        self.app.store.react(self.touch(room, message), emoji, is_on, done).await?;
+        Ok(outcome(reaction).await?.reacted)
     }
 
     /// Whether so much may be written in a room, which has to be open. It costs others as much as a message does.
@@ -176,20 +182,26 @@ impl Asking {
         Ok(self.app.usage.say(&self.caller.id, self.open.origin, bytes)?)
     }
 
-    /// Does something to a message and tells those who are in the room, in stored order.
-    async fn touch(&self, about: OneMessage, how: How) -> Result<Touched, Refused> {
+    fn touch(&self, room: String, message: i64) -> Touch {
+        let by = Actor { id: self.caller.id.clone(), role: self.caller.person().role };
+        Touch { room, message, by }
+    }
+
+    /// What tells those who are in the room of something that was done to a message, in stored order, and where its
+    /// outcome comes.
+    fn when_done<T: Send + 'static>(
+        &self,
+        deliver: fn(&App, &Io, &T),
+    ) -> (TouchDone<T>, oneshot::Receiver<Result<T, TouchError>>) {
         let (told, outcome) = oneshot::channel();
         let (app, io) = (self.app.clone(), self.io());
-        let done: TouchDone = Box::new(move |touched: Result<Touched, TouchError>| {
+        let done: TouchDone<T> = Box::new(move |touched| {
             if let Ok(touched) = &touched {
-                deliver_touch(&app, &io, touched);
+                deliver(&app, &io, touched);
             }
             let _ = told.send(touched);
         });
-        let by = Actor { id: self.caller.id.clone(), role: self.caller.person().role };
-        let OneMessage { room, message } = about;
-        self.app.store.touch(Touch { room, message, by, how }, done).await?;
-        Ok(outcome.await.map_err(|_| Refused::Storage)??)
+        (done, outcome)
     }
 
     async fn edits(&self, asked: &OneMessage) -> Result<Vec<Edit>, Refused> {

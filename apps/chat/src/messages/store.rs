@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// not block.
 pub type SaidDone = Box<dyn FnOnce(Result<Said, StoreError>) + Send>;
 /// The same for what is done to a message.
-pub type TouchDone = Box<dyn FnOnce(Result<Touched, TouchError>) + Send>;
+pub type TouchDone<T> = Box<dyn FnOnce(Result<T, TouchError>) + Send>;
 
 /// What became of a message, and where it is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Changes {
     pub changed: Option<Vec<Message>>,
 }
 
-/// Something that is done to a message. Whether somebody may is decided in the writer.
+/// A message that somebody does something to. Whether they may is decided in the writer.
 #[derive(Clone, Debug)]
 pub struct Touch {
     /// The room's id.
@@ -84,40 +84,24 @@ pub struct Touch {
     pub message: i64,
     /// Who does it.
     pub by: Actor,
-    /// What is done.
-    pub how: How,
 }
 
-/// What is done to a message.
-#[derive(Clone, Debug)]
-pub enum How {
-    /// It says something else.
-    Edit {
-        /// What.
-        text: MessageText,
-        /// As in [`NewMessage`].
-        mentions: Vec<String>,
-    },
-    /// It is deleted.
-    Delete,
-    /// Somebody reacts to it, or does not any more.
-    React {
-        /// How.
-        emoji: Emoji,
-        /// Whether they do.
-        is_on: bool,
-    },
-}
-
-/// What was done to a message.
+/// A message that was edited or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Touched {
-    /// It was edited or deleted; whether it is the newest one of its room.
-    Edited(Edited, bool),
-    /// A reaction was added or taken away.
-    Reacted(Reacted),
-    /// It was so before.
-    Nothing(Reacted),
+pub struct EditedMessage {
+    /// How it is now.
+    pub edited: Edited,
+    /// Whether it was the newest one of its room that is not deleted.
+    pub is_newest: bool,
+}
+
+/// A message that somebody reacts to, or does not any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    /// How it is now.
+    pub reacted: Reacted,
+    /// Whether it was otherwise before.
+    pub is_changed: bool,
 }
 
 /// Why nothing was done to a message.
@@ -156,14 +140,44 @@ pub trait MessageStore {
     /// Cancelled before it returns, nothing was queued.
     async fn say(&self, message: NewMessage, done: SaidDone) -> Result<(), StoreError>;
 
-    /// Queues what is done to a message. Waits while the queue is full.
+    /// Queues that a message says something else. Who is mentioned is as in [`NewMessage`]. Waits while the queue is full.
     ///
     /// # Errors
     /// As of [`say`](MessageStore::say).
     ///
     /// # Cancel safety
     /// Cancelled before it returns, nothing was queued.
-    async fn touch(&self, touch: Touch, done: TouchDone) -> Result<(), StoreError>;
+    async fn edit(
+        &self,
+        touch: Touch,
+        text: MessageText,
+        mentions: Vec<String>,
+        done: TouchDone<EditedMessage>,
+    ) -> Result<(), StoreError>;
+
+    /// Queues that a message is deleted. Waits while the queue is full.
+    ///
+    /// # Errors
+    /// As of [`say`](MessageStore::say).
+    ///
+    /// # Cancel safety
+    /// Cancelled before it returns, nothing was queued.
+    async fn delete(&self, touch: Touch, done: TouchDone<EditedMessage>) -> Result<(), StoreError>;
+
+    /// Queues that somebody reacts to a message, or does not any more. Waits while the queue is full.
+    ///
+    /// # Errors
+    /// As of [`say`](MessageStore::say).
+    ///
+    /// # Cancel safety
+    /// Cancelled before it returns, nothing was queued.
+    async fn react(
+        &self,
+        touch: Touch,
+        emoji: Emoji,
+        is_on: bool,
+        done: TouchDone<Reaction>,
+    ) -> Result<(), StoreError>;
 
     /// A page of a room's messages as a person sees them: at most so many, at most
     /// [`HISTORY_MESSAGES_MAX`](super::contract::HISTORY_MESSAGES_MAX), and no more than

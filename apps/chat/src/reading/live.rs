@@ -7,7 +7,8 @@
 //! What is told of a room begins with what the store's writer says at one point of the stored order; what is moved
 //! later comes from the writer in that order, so nothing is counted twice or left out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,10 +16,13 @@ use sockeye::Io;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use super::contract::{Behind, COUNTS, Counts, READING, Reading as Told, ReadingMoved};
+use super::INTERVAL;
+use super::contract::{READING, Reading as Told, ReadingMoved};
+use super::counts::{tell_members, tell_person, tell_room};
+use super::followed::Followed;
 use super::store::{Move, Moved, Pointers};
 use crate::app::App;
-use crate::conversation::{self, person_key, room_key};
+use crate::conversation::{self, room_key};
 use crate::refusal::settle;
 use crate::rooms::contract::Membership;
 use crate::rooms::list;
@@ -27,8 +31,6 @@ use crate::store::StoreError;
 
 /// How long what has happened is gathered before it is written or told.
 const GATHERED_FOR: Duration = Duration::from_millis(100);
-/// How often a pointer is written, and a room is told of, at most.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How far people have read, beside the store.
 #[derive(Debug, Default)]
@@ -59,23 +61,6 @@ struct State {
     dirty_people: HashSet<String>,
     /// Whether a task is there that does it.
     is_running: bool,
-}
-
-/// How far the members of a room have read.
-#[derive(Debug, Default)]
-struct Followed {
-    /// Of what was told last.
-    turn: u64,
-    told_at: Option<Instant>,
-    /// As it was told: pointers with how many have them.
-    told: BTreeMap<i64, u32>,
-    /// What has changed since.
-    moved: BTreeMap<i64, i32>,
-    /// Members whose pointers may be before messages of their own.
-    behind: BTreeMap<String, i64>,
-    is_behind_told: bool,
-    /// Somebody came or went: it is to be read from the store again.
-    is_stale: bool,
 }
 
 /// What is to be done now.
@@ -203,31 +188,10 @@ impl State {
     }
 
     fn loaded(&mut self, room: String, pointers: Pointers) {
-        let turn = self.turns;
-        let open = self.rooms.entry(room);
-        let is_new = matches!(open, std::collections::hash_map::Entry::Vacant(_));
-        let open = open.or_default();
-        open.is_stale = false;
-        open.moved.clear();
-        if is_new {
-            open.turn = turn;
-            open.is_behind_told = true;
-            open.told = pointers.pointers.into_iter().collect();
-        } else {
-            for (&id, &count) in &open.told {
-                open.moved.insert(id, -signed(count));
-            }
-            for (id, count) in pointers.pointers {
-                add(&mut open.moved, id, signed(count));
-            }
+        match self.rooms.entry(room) {
+            Entry::Vacant(place) => drop(place.insert(Followed::new(self.turns, pointers))),
+            Entry::Occupied(mut open) => open.get_mut().loaded(pointers),
         }
-        let behind = pointers.behind.into_iter().map(|Behind { person, read }| (person, read));
-        let behind: BTreeMap<_, _> = behind.collect();
-        if !is_new && behind != open.behind {
-            open.is_behind_told = false;
-        }
-        open.behind = behind;
-        open.check();
     }
 
     /// What has waited long enough. `None`: there is nothing to wait for.
@@ -285,82 +249,6 @@ impl State {
             settle(chat.to(room_key(room)).emit(READING, &event));
         }
     }
-}
-
-impl Followed {
-    fn move_pointer(&mut self, person: &str, from: i64, to: i64, own: i64) {
-        if from != to {
-            add(&mut self.moved, from, -1);
-            add(&mut self.moved, to, 1);
-        }
-        let before = self.behind.remove(person);
-        let after = (to < own).then_some(to);
-        if let Some(read) = after {
-            self.behind.insert(person.to_owned(), read);
-        }
-        if before != after {
-            self.is_behind_told = false;
-        }
-        if !self.is_stale {
-            self.check();
-        }
-    }
-
-    fn has_told(&self) -> bool {
-        self.moved.is_empty() && self.is_behind_told
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.told_at.is_none_or(|at| now - at >= INTERVAL)
-    }
-
-    /// What has changed, which counts as told from now on.
-    fn take(&mut self, turn: u64, now: Instant) -> Vec<(i64, i32)> {
-        let moved: Vec<_> = std::mem::take(&mut self.moved).into_iter().collect();
-        for &(id, difference) in &moved {
-            let count = self.told.entry(id).or_default();
-            *count = count.saturating_add_signed(difference);
-            if *count == 0 {
-                self.told.remove(&id);
-            }
-        }
-        self.turn = turn;
-        self.told_at = Some(now);
-        self.is_behind_told = true;
-        moved
-    }
-
-    fn as_told(&self) -> Told {
-        let pointers = self.told.iter().map(|(&id, &count)| (id, count)).collect();
-        Told { turn: self.turn, pointers, behind: self.behind_told() }
-    }
-
-    fn behind_told(&self) -> Vec<Behind> {
-        let behind = |(person, &read): (&String, &i64)| Behind { person: person.clone(), read };
-        self.behind.iter().map(behind).collect()
-    }
-
-    /// Nobody is taken away from where nobody is. While it is stale, somebody may have come whom it does not know.
-    fn check(&self) {
-        if cfg!(debug_assertions) {
-            for (id, &difference) in &self.moved {
-                let count = self.told.get(id).copied().unwrap_or_default();
-                assert!(difference != 0 && signed(count) + difference >= 0, "{id}: {self:?}");
-            }
-        }
-    }
-}
-
-fn add(moved: &mut BTreeMap<i64, i32>, id: i64, difference: i32) {
-    let sum = moved.entry(id).or_default();
-    *sum += difference;
-    if *sum == 0 {
-        moved.remove(&id);
-    }
-}
-
-fn signed(count: u32) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// Writes and tells until there is nothing to do for a while. There is one such task, so that nobody hears older
@@ -433,52 +321,4 @@ impl State {
         }
         self.dirty_members.insert((room, person));
     }
-}
-
-/// Tells the members of a room who are there what they have not read. Whoever has read everything knows it, unless
-/// messages are gone that they had not read.
-async fn tell_room(app: &App, rooms: &Io, room: &str, is_whole: bool) {
-    let Ok(members) = app.store.member_ids(room).await else { return };
-    let here: Vec<_> = members.into_iter().filter(|person| is_here(rooms, person)).collect();
-    if here.is_empty() {
-        return;
-    }
-    match app.store.counts(room, &here).await {
-        Ok(counts) => {
-            for (person, counts) in counts.iter().filter(|(_, it)| is_whole || it.unread > 0) {
-                tell_counts(rooms, person, counts);
-            }
-        }
-        Err(error) => tracing::warn!(%error, "members are not told what they have not read"),
-    }
-}
-
-/// Tells people what they have not read in rooms.
-async fn tell_members(app: &App, rooms: &Io, members: Vec<Member>) {
-    let mut by_person: HashMap<String, Vec<String>> = HashMap::new();
-    for (room, person) in members {
-        if is_here(rooms, &person) {
-            by_person.entry(person).or_default().push(room);
-        }
-    }
-    for (person, of) in by_person {
-        tell_person(app, rooms, &person, Some(&of)).await;
-    }
-}
-
-/// Tells somebody what they have not read in these rooms, or in all of theirs.
-async fn tell_person(app: &App, rooms: &Io, person: &str, of: Option<&[String]>) {
-    match app.store.counts_of(person, of).await {
-        Ok(counts) => counts.iter().for_each(|counts| tell_counts(rooms, person, counts)),
-        Err(error) => tracing::warn!(%error, "somebody is not told what they have not read"),
-    }
-}
-
-fn tell_counts(rooms: &Io, person: &str, counts: &Counts) {
-    settle(rooms.to(person_key(person)).emit(COUNTS, counts));
-}
-
-/// Whether somebody has a page open that sees the list.
-fn is_here(rooms: &Io, person: &str) -> bool {
-    !rooms.to(person_key(person)).sockets().is_empty()
 }

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -11,11 +10,14 @@ use sockeye_chat::notes::contract::{
     CHAT, JOIN, JOINED, Join, LEFT, NewMessage, POSTED, Presence, StoredMessage,
 };
 use sockeye_client::{AckError, Client, Reconnect, Subscription};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
+pub(crate) mod database;
+#[cfg(target_os = "linux")]
+pub(crate) mod disk;
+pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod team;
 
@@ -171,16 +173,6 @@ impl Person {
 /// The next one of what somebody hears.
 pub(crate) async fn next<P: sockeye::FromArgs>(subscription: &mut Subscription<P>) -> P {
     timeout(PATIENCE, subscription.next()).await.expect("something comes").expect("not closed")
-}
-
-/// The answer to a request without a body.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
 }
 
 /// The code of an answer that is a refusal.

@@ -9,7 +9,6 @@ mod cast;
 #[path = "../common/mod.rs"]
 mod common;
 mod complete;
-mod database;
 mod matrix;
 mod table;
 mod wire;

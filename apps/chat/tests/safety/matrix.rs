@@ -240,7 +240,7 @@ async fn nobody(cast: &Cast, found: &mut Found, places: &[Place]) {
 
 /// Makes a session one of long ago.
 async fn expire(chat: &Chat, person: &Person) {
-    crate::database::run(
+    crate::common::database::run(
         chat.data.path(),
         &format!("UPDATE sessions SET expires_at = 1 WHERE id = '{}'", person.session),
     )

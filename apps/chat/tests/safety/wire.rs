@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::common::PATIENCE;
+use crate::common::http::exchange;
 
 static ADDRESSES: AtomicU32 = AtomicU32::new(1);
 /// How much was asked so far, by HTTP and by events.
@@ -97,15 +98,9 @@ impl Request {
     /// The same for what takes longer.
     pub(crate) async fn send_within(&self, address: SocketAddr, patience: Duration) -> Answer {
         ASKED.fetch_add(1, Ordering::Relaxed);
-        let answer = async {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            // A server may answer and close before it has read a body that is too long.
-            let _ = stream.write_all(&self.bytes()).await;
-            let mut bytes = Vec::new();
-            let _ = stream.read_to_end(&mut bytes).await;
-            bytes
-        };
-        let mut bytes = timeout(patience, answer).await.expect("an answer");
+        let request = self.bytes();
+        let answer = timeout(patience, exchange(address, &request));
+        let mut bytes = answer.await.expect("an answer").unwrap_or_default();
         let end = find(&bytes, b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no answer to {} {}", self.method, self.path));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();

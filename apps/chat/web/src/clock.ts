@@ -1,4 +1,5 @@
-import { language, locale, say } from "./i18n.ts";
+import { say } from "./i18n.ts";
+import { language, locale } from "./language.ts";
 
 const time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(locale, { dateStyle: "full" });

@@ -4,7 +4,7 @@ import App from "./App.svelte";
 import { readBoot } from "./boot.ts";
 import "./design/app.css";
 import { markKeys } from "./design/focus.ts";
-import { language } from "./i18n.ts";
+import { language } from "./language.ts";
 
 document.documentElement.lang = language;
 markKeys();

@@ -13,10 +13,12 @@ use super::rooms::insert_member;
 use super::writer::Within;
 use super::{Sqlite, StoreError};
 use crate::accounts::contract::Person;
+use crate::input::{Emoji, MessageText};
 use crate::messages::contract::{Author, Edit, History, Message, REACTORS_MAX};
 use crate::messages::mentions::{is_for_all, is_mentioned};
 use crate::messages::store::{
-    Changes, MessageStore, NewMessage, Page, Said, SaidDone, Touch, TouchDone, TouchError,
+    Changes, EditedMessage, MessageStore, NewMessage, Page, Reaction, Said, SaidDone, Touch,
+    TouchDone, TouchError,
 };
 use crate::notes::store::Posted;
 use crate::rooms::contract::{Known, RoomRole};
@@ -42,6 +44,11 @@ pub(super) struct NewRow<'a> {
     pub(super) mentions: Vec<String>,
 }
 
+/// The outer error is that of the transaction.
+fn flat<T>(touched: Result<Result<T, TouchError>, StoreError>) -> Result<T, TouchError> {
+    touched.map_err(TouchError::from).and_then(|touched| touched)
+}
+
 #[async_trait]
 impl MessageStore for Sqlite {
     async fn say(&self, message: NewMessage, done: SaidDone) -> Result<(), StoreError> {
@@ -52,10 +59,38 @@ impl MessageStore for Sqlite {
         .await
     }
 
-    async fn touch(&self, touch: Touch, done: TouchDone) -> Result<(), StoreError> {
+    async fn edit(
+        &self,
+        touch: Touch,
+        text: MessageText,
+        mentions: Vec<String>,
+        done: TouchDone<EditedMessage>,
+    ) -> Result<(), StoreError> {
         self.queue(
-            move |within| Box::pin(touch::touch(within, touch)),
-            |touched| done(touched.map_err(TouchError::from).and_then(|touched| touched)),
+            move |within| Box::pin(touch::edit(within, touch, text, mentions)),
+            |edited| done(flat(edited)),
+        )
+        .await
+    }
+
+    async fn delete(&self, touch: Touch, done: TouchDone<EditedMessage>) -> Result<(), StoreError> {
+        self.queue(
+            move |within| Box::pin(touch::delete(within, touch)),
+            |deleted| done(flat(deleted)),
+        )
+        .await
+    }
+
+    async fn react(
+        &self,
+        touch: Touch,
+        emoji: Emoji,
+        is_on: bool,
+        done: TouchDone<Reaction>,
+    ) -> Result<(), StoreError> {
+        self.queue(
+            move |within| Box::pin(touch::react(within, touch, emoji, is_on)),
+            |reaction| done(flat(reaction)),
         )
         .await
     }

@@ -1,4 +1,4 @@
-import { speaker } from "../i18n.ts";
+import { speaker } from "../language.ts";
 
 /** What the settings say, in English; loaded with them. */
 export const english = {

@@ -1,4 +1,4 @@
-import { locale } from "../i18n.ts";
+import { locale } from "../language.ts";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 

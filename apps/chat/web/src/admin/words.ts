@@ -1,4 +1,4 @@
-import { speaker } from "../i18n.ts";
+import { speaker } from "../language.ts";
 
 /** What the administration says, in English; loaded with it. */
 export const english = {

@@ -2,14 +2,17 @@ import { actions } from "./gallery/actions.ts";
 import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
-import { english as own, korean as ownKorean, say } from "../i18n.ts";
+import { english as own } from "../english.ts";
+import { say } from "../i18n.ts";
+import { korean as ownKorean } from "../korean.ts";
 import Bubble from "./Bubble.svelte";
 import { isEmojiOnly } from "./emoji.ts";
 import { hueOf, initialOf } from "./faces.ts";
 import Header from "./Header.svelte";
 import { languageOfText } from "./languages.ts";
 import type { Message } from "./rows.ts";
-import { english, korean } from "./words.ts";
+import { english } from "./words.en.ts";
+import { korean } from "./words.ko.ts";
 
 const message = (text: string, more: Partial<Message> = {}): Message => ({
   kind: "message", key: "1", id: 1, person: "p", name: "나", text, at: 0, isOwn: false, state: "stored", ...more,

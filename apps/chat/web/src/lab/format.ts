@@ -1,4 +1,4 @@
-import { language } from "../i18n.ts";
+import { language } from "../language.ts";
 
 /** Three digits that matter at most, as the page's language writes them. */
 const number = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });

@@ -1,4 +1,4 @@
-import { language } from "../i18n.ts";
+import { language } from "../language.ts";
 
 /** What a line of a handshake is for, by its name in small letters, in English and in Korean. */
 const SENTENCES: Record<string, [string, string]> = {

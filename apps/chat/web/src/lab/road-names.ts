@@ -1,4 +1,4 @@
-import { language } from "../i18n.ts";
+import { language } from "../language.ts";
 import type { Road } from "./contract.ts";
 
 /** What a road is called, and what it does, in one sentence. */

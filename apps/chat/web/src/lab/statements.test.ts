@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 
-import { language } from "../i18n.ts";
+import { language } from "../language.ts";
 import type { Bench, Passed, Window } from "./bench.ts";
 import { type Road, type RoadChoice, ROADS, type Settings, type Slowness } from "./contract.ts";
 import { SENTENCES } from "./sentences.ts";

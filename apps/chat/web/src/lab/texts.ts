@@ -1,4 +1,4 @@
-import { language } from "../i18n.ts";
+import { language } from "../language.ts";
 
 /** What the page says, in English. `{name}` is replaced by the value of that name. */
 export const english = {

@@ -4,9 +4,10 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::rows::message_by_id;
 use super::{About, mention};
+use crate::input::{Emoji, MessageText};
 use crate::messages::contract::{EDITS_MAX, Edited, REACTIONS_MAX, Reacted};
 use crate::messages::mentions::is_for_all;
-use crate::messages::store::{How, Touch, TouchError, Touched};
+use crate::messages::store::{EditedMessage, Reaction, Touch, TouchError};
 use crate::rooms::access::{Access, may_delete};
 use crate::store::StoreError;
 use crate::store::sqlite::rooms::room_by_id;
@@ -30,50 +31,87 @@ struct Here<'a> {
     by: String,
 }
 
-pub(super) async fn touch(within: Within<'_>, touch: Touch) -> Outcome<Touched> {
-    let Within { connection, at, .. } = within;
-    let Touch { room, message, by, how } = touch;
-    let Some((row, of)) = room_by_id(connection, &room, &by.id).await? else {
-        return Ok(Err(StoreError::Gone.into()));
-    };
-    let Access::Member(_) = of.access() else { return Ok(Err(StoreError::Gone.into())) };
-    let found = sqlx::query(
-        "SELECT person, deleted_at IS NOT NULL AS is_deleted FROM messages WHERE id = ?1 AND room_id = ?2",
-    )
-    .bind(message)
-    .bind(row)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(found) = found else { return Ok(Err(TouchError::Gone)) };
-    if found.try_get("is_deleted")? {
-        return Ok(Err(TouchError::Gone));
+/// What somebody does to a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Edit,
+    Delete,
+    React,
+}
+
+pub(super) async fn edit(
+    within: Within<'_>,
+    touch: Touch,
+    text: MessageText,
+    mentions: Vec<String>,
+) -> Outcome<EditedMessage> {
+    match Here::find(within, touch, Deed::Edit).await? {
+        Ok(mut here) => here.edit(text.as_str(), &mentions).await,
+        Err(error) => Ok(Err(error)),
     }
-    let author = found.try_get::<Option<String>, _>("person")?.unwrap_or_default();
-    let is_own = author == by.id;
-    let may = match &how {
-        How::Edit { .. } => is_own,
-        How::Delete => is_own || may_delete(&of, by.role),
-        How::React { .. } => true,
-    };
-    if !may {
-        return Ok(Err(TouchError::Forbidden));
+}
+
+pub(super) async fn delete(within: Within<'_>, touch: Touch) -> Outcome<EditedMessage> {
+    match Here::find(within, touch, Deed::Delete).await? {
+        Ok(mut here) => here.delete().await.map(Ok),
+        Err(error) => Ok(Err(error)),
     }
-    let muted_until = of.place.and_then(|place| place.muted_until);
-    if let Some(until) = muted_until.filter(|until| *until > at)
-        && !matches!(how, How::Delete)
-    {
-        return Ok(Err(StoreError::Muted(until - at).into()));
+}
+
+pub(super) async fn react(
+    within: Within<'_>,
+    touch: Touch,
+    emoji: Emoji,
+    is_on: bool,
+) -> Outcome<Reaction> {
+    match Here::find(within, touch, Deed::React).await? {
+        Ok(mut here) => here.react(emoji.as_str(), is_on).await,
+        Err(error) => Ok(Err(error)),
     }
-    let mut here = Here { connection, at, row, room, message, author, by: by.id };
-    match how {
-        How::Edit { text, mentions } => here.edit(text.as_str(), &mentions).await,
-        How::Delete => here.delete().await,
-        How::React { emoji, is_on } => here.react(emoji.as_str(), is_on).await,
+}
+
+impl<'a> Here<'a> {
+    /// The message, if it is there and the person may do that to it now.
+    async fn find(within: Within<'a>, touch: Touch, deed: Deed) -> Outcome<Self> {
+        let Within { connection, at, .. } = within;
+        let Touch { room, message, by } = touch;
+        let Some((row, of)) = room_by_id(connection, &room, &by.id).await? else {
+            return Ok(Err(StoreError::Gone.into()));
+        };
+        let Access::Member(_) = of.access() else { return Ok(Err(StoreError::Gone.into())) };
+        let found = sqlx::query(
+            "SELECT person, deleted_at IS NOT NULL AS is_deleted FROM messages WHERE id = ?1 AND room_id = ?2",
+        )
+        .bind(message)
+        .bind(row)
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(found) = found else { return Ok(Err(TouchError::Gone)) };
+        if found.try_get("is_deleted")? {
+            return Ok(Err(TouchError::Gone));
+        }
+        let author = found.try_get::<Option<String>, _>("person")?.unwrap_or_default();
+        let is_own = author == by.id;
+        let may = match deed {
+            Deed::Edit => is_own,
+            Deed::Delete => is_own || may_delete(&of, by.role),
+            Deed::React => true,
+        };
+        if !may {
+            return Ok(Err(TouchError::Forbidden));
+        }
+        let muted_until = of.place.and_then(|place| place.muted_until);
+        if let Some(until) = muted_until.filter(|until| *until > at)
+            && deed != Deed::Delete
+        {
+            return Ok(Err(StoreError::Muted(until - at).into()));
+        }
+        Ok(Ok(Here { connection, at, row, room, message, author, by: by.id }))
     }
 }
 
 impl Here<'_> {
-    async fn edit(&mut self, text: &str, people: &[String]) -> Outcome<Touched> {
+    async fn edit(&mut self, text: &str, people: &[String]) -> Outcome<EditedMessage> {
         if text.is_empty() && !self.has_pictures().await? {
             return Ok(Err(TouchError::Empty));
         }
@@ -103,7 +141,7 @@ impl Here<'_> {
         self.edited().await.map(Ok)
     }
 
-    async fn delete(&mut self) -> Outcome<Touched> {
+    async fn delete(&mut self) -> Result<EditedMessage, sqlx::Error> {
         sqlx::query(
             "UPDATE messages SET msg = '', edited_at = NULL, is_for_all = 0, deleted_at = ?2 WHERE id = ?1",
         )
@@ -115,7 +153,7 @@ impl Here<'_> {
         self.run("DELETE FROM mentions WHERE message = ?1").await?;
         self.run("DELETE FROM pictures WHERE message = ?1").await?;
         self.run("DELETE FROM reactions WHERE message = ?1").await?;
-        let touched = self.edited().await?;
+        let changed = self.edited().await?;
         sqlx::query(
             "UPDATE rooms SET last_message_id =
                 (SELECT max(id) FROM messages WHERE room_id = ?1 AND deleted_at IS NULL)
@@ -125,10 +163,10 @@ impl Here<'_> {
         .bind(self.message)
         .execute(&mut *self.connection)
         .await?;
-        Ok(Ok(touched))
+        Ok(changed)
     }
 
-    async fn react(&mut self, emoji: &str, is_on: bool) -> Outcome<Touched> {
+    async fn react(&mut self, emoji: &str, is_on: bool) -> Outcome<Reaction> {
         let changed = if is_on {
             let others: u32 = sqlx::query_scalar(
                 "SELECT count(DISTINCT emoji) FROM reactions WHERE message = ?1 AND emoji <> ?2",
@@ -175,7 +213,7 @@ impl Here<'_> {
             is_on,
             change,
         };
-        Ok(Ok(if is_changed { Touched::Reacted(reacted) } else { Touched::Nothing(reacted) }))
+        Ok(Ok(Reaction { reacted, is_changed }))
     }
 
     /// Whether the message has pictures.
@@ -187,7 +225,7 @@ impl Here<'_> {
     }
 
     /// What everybody is told of the message, which is otherwise now.
-    async fn edited(&mut self) -> Result<Touched, sqlx::Error> {
+    async fn edited(&mut self) -> Result<EditedMessage, sqlx::Error> {
         let change = self.change().await?;
         let now = message_by_id(self.connection, self.message, &self.by).await?;
         let now = now.ok_or(sqlx::Error::RowNotFound)?;
@@ -205,7 +243,7 @@ impl Here<'_> {
             edited_at: now.edited_at,
             change,
         };
-        Ok(Touched::Edited(edited, newest == Some(self.message)))
+        Ok(EditedMessage { edited, is_newest: newest == Some(self.message) })
     }
 
     /// Counts the change in the room.

@@ -12,7 +12,7 @@ if (lang) Object.defineProperty(navigator, "language", { value: lang });
 
 // What the page says depends on the language from its first moment on.
 const [{ language }, { default: Gallery }] = await Promise.all([
-  import("../../i18n.ts"),
+  import("../../language.ts"),
   import("./Gallery.svelte"),
 ]);
 document.documentElement.lang = language;

@@ -1,4 +1,4 @@
-import { language } from "../../i18n.ts";
+import { language } from "../../language.ts";
 import type { Face, Role } from "../faces.ts";
 import type { Message, Row } from "../rows.ts";
 

@@ -1,37 +1,4 @@
-/** What invitations say, in English. */
-export const english = {
-  invitePeople: "Invite people",
-  invitationTitle: "You are invited",
-  invited: "You are invited to this chat.",
-  invitedBy: "{name} invites you to this chat.",
-  invitedTo: "You are invited into the room “{room}”.",
-  invitedByTo: "{name} invites you into the room “{room}”.",
-  invitedAs: "You will be: {role}.",
-  invitationOver: "This invitation is over",
-  invitationHasAccount: "You are logged in as {name} already.",
-  enterRoom: "Enter “{room}”",
-  invitedRole: "What they may do",
-  moderatorHint: "May also invite people and close rooms.",
-  howOften: "For how many people",
-  usesMany: "As many as like",
-  usesOne: "One person",
-  howLong: "How long it works",
-  oneDay: "A day",
-  oneWeek: "A week",
-  oneMonth: "30 days",
-  makeInvitation: "Make a link",
-  invitationShown: "Send this link, or let it be scanned. It is shown this once.",
-  invitationLink: "Invitation link",
-  invitationQr: "The invitation link as a QR code",
-  invitationUntil: "It works until {time}, for as many people as you like.",
-  invitationOneUntil: "It works until {time}, for one person.",
-  invitesOnlyHere: "For people who have an account here. Moderators of the server invite others.",
-  invitationForPeopleHere: "It is for people who are here already: log in, or come in as a guest.",
-  invitationForAccounts: "It is for people who have an account here: log in.",
-  roomAddress: "Address of the room",
-  roomAddressHint: "For everybody who is in this chat already.",
-  done: "Done",
-};
+import type { english } from "./words.en.ts";
 
 /** The same in Korean. */
 export const korean: Record<keyof typeof english, string> = {

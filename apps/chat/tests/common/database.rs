@@ -8,9 +8,9 @@ use sqlx::{AssertSqlSafe, Connection as _};
 
 /// Runs a statement.
 pub(crate) async fn run(data: &Path, sql: &str) {
-    let file = data.join("chat.db");
+    let file = data.join(sockeye_chat::store::FILE_NAME);
     let options = SqliteConnectOptions::from_str(file.to_str().unwrap()).unwrap();
-    let options = options.busy_timeout(crate::common::PATIENCE);
+    let options = options.busy_timeout(super::PATIENCE);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     let done = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     assert!(done.rows_affected() > 0, "{sql}");
