@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { launch } from "./support/browser.mjs";
 import { Chat, Person, PHONE } from "./support/chat.mjs";
+import { gif } from "./support/gif.mjs";
 import { png } from "./support/png.mjs";
 import { until } from "./support/waiting.mjs";
 
@@ -151,24 +152,134 @@ test("a message waits for its pictures, also while another room is open, and can
 
 test("what cannot be sent is told, removed or tried again", async () => {
   const { Ann, 민지 } = people;
-  await choose(Ann, file("notes.pdf", Buffer.from("%PDF-1.7"), "application/pdf"), file("big.png", png(800, 600, undefined, true)), file("fake.png", Buffer.from("<svg onload=alert(1)>")), file("good.png"));
+  await choose(Ann, file("notes.pdf", Buffer.from("%PDF-1.7"), "application/pdf"), file("big.gif", Buffer.alloc(1024 * 1024 + 1), "image/gif"), file("fake.png", Buffer.from("<svg onload=alert(1)>")), file("good.png"));
   await ready(Ann, 1);
   const why = (name) => tray(Ann).filter({ hasText: name }).locator(".why");
   await until("the server's word", async () => (await why("fake.png").count()) === 1);
   assert.match(await why("notes.pdf").innerText(), /Only JPEG, PNG, GIF and WebP/);
-  assert.match(await why("big.png").innerText(), /too big/);
+  assert.match(await why("big.gif").innerText(), /too big/);
   assert.match(await why("fake.png").innerText(), /Only JPEG, PNG, GIF and WebP/);
   assert.equal(await Ann.page.locator("#send").isDisabled(), true);
   await Ann.page.getByText("Remove what cannot be sent, or try it again.").waitFor();
-  for (const name of ["notes.pdf", "big.png", "fake.png"]) await Ann.page.getByRole("button", { name: `Remove ${name}` }).click();
+  for (const name of ["notes.pdf", "big.gif", "fake.png"]) await Ann.page.getByRole("button", { name: `Remove ${name}` }).click();
   await send(Ann);
   await drawn(민지, 1);
 });
 
+/** A JPEG of a camera that was held upright: 48 megapixels that lie on their side, red above and blue below when they are turned. */
+const photo = (page) => page.evaluateHandle(async () => {
+  const canvas = new OffscreenCanvas(8000, 6000);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  for (const [x, colour] of [[0, "#d02020"], [4000, "#2020d0"]]) {
+    context.fillStyle = colour;
+    context.fillRect(x, 0, 4000, 6000);
+  }
+  const plain = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+  // Exif: a quarter to the right.
+  const exif = [0xff, 0xe1, 0, 34, 0x45, 0x78, 0x69, 0x66, 0, 0, 0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
+  return new File([plain.slice(0, 2), new Uint8Array(exif), plain.slice(2)], "photo.jpg", { type: "image/jpeg" });
+});
+
+test("a photo that is larger than the server takes is made smaller on the way, upright, while the page goes on", async () => {
+  const { Ann, 민지 } = people;
+  const taken = await photo(Ann.page);
+  const longest = await Ann.page.evaluate(async (file) => {
+    const seen = [];
+    const observer = new PerformanceObserver((list) => seen.push(...list.getEntries()));
+    observer.observe({ type: "longtask" });
+    const data = new DataTransfer();
+    data.items.add(file);
+    document.querySelector("#message").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    const states = new Set();
+    await new Promise((done) => {
+      const look = () => {
+        const state = document.querySelector(".tray li")?.dataset.state;
+        states.add(state);
+        if (state === "done" || state === "failed") done();
+        else requestAnimationFrame(look);
+      };
+      look();
+    });
+    seen.push(...observer.takeRecords());
+    return { states: [...states], milliseconds: Math.max(0, ...seen.map(({ duration }) => duration)) };
+  }, taken);
+  assert.ok(longest.states.includes("preparing"), String(longest.states));
+  assert.equal(longest.states.at(-1), "done");
+  // To draw it takes half a second; the rest is for machines that do other things meanwhile.
+  assert.ok(longest.milliseconds < 250, `the page stood still for ${longest.milliseconds} ms`);
+  await send(Ann);
+  await drawn(민지, 1);
+  const [src] = await pictures(민지).evaluateAll((all) => all.map(({ src }) => src.replace(/\/thumbnail$/, "")));
+  const kept = await 민지.page.evaluate(async (src) => {
+    const picture = await createImageBitmap(await (await fetch(src)).blob());
+    const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    context.drawImage(picture, 0, 0);
+    const at = (y) => [...context.getImageData(picture.width / 2, y, 1, 1).data.slice(0, 3)];
+    return { width: picture.width, height: picture.height, above: at(100), below: at(picture.height - 100) };
+  }, src);
+  assert.deepEqual([kept.width, kept.height], [1920, 2560]);
+  assert.ok(kept.above[0] > 150 && kept.above[2] < 90, `red above: ${kept.above}`);
+  assert.ok(kept.below[2] > 150 && kept.below[0] < 90, `blue below: ${kept.below}`);
+});
+
+test("a picture of more bytes than the server takes is made smaller, and seen", async () => {
+  const { Ann, 민지 } = people;
+  const large = png(800, 600, undefined, true);
+  assert.ok(large.length > 1024 * 1024);
+  await choose(Ann, file("noise.png", large));
+  await ready(Ann, 1);
+  await send(Ann);
+  await drawn(민지, 1);
+});
+
+test("a GIF goes on moving", async () => {
+  const { Ann, 민지 } = people;
+  await choose(Ann, file("moving.gif", gif(96, [[220, 20, 20], [20, 20, 220], [20, 160, 20]]), "image/gif"));
+  await ready(Ann, 1);
+  await send(Ann);
+  await drawn(민지, 1);
+  await Ann.arrived();
+  await 민지.page.locator("article .place .gif").waitFor();
+  await 민지.page.getByRole("button", { name: "Ann 님이 보낸 사진, GIF" }).tap();
+  const whole = 민지.page.locator("dialog img");
+  await until("the whole picture", () => whole.evaluate(({ naturalWidth, src }) => naturalWidth === 96 && !src.endsWith("thumbnail")));
+  const colours = await whole.evaluate(async ({ src }) => {
+    const data = await (await fetch(src)).arrayBuffer();
+    const decoder = new ImageDecoder({ data, type: "image/gif" });
+    await decoder.tracks.ready;
+    const found = [];
+    for (let frameIndex = 0; frameIndex < decoder.tracks.selectedTrack.frameCount; frameIndex += 1) {
+      const { image } = await decoder.decode({ frameIndex });
+      const context = new OffscreenCanvas(1, 1).getContext("2d");
+      context.drawImage(image, 0, 0, 1, 1);
+      const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+      found.push(["red", "green", "blue"][[red, green, blue].indexOf(Math.max(red, green, blue))]);
+    }
+    return found;
+  });
+  assert.deepEqual(colours, ["red", "blue", "green"]);
+  // It is seen to move: two moments of the same place differ.
+  const [first, ...later] = await moments(민지.page, whole);
+  assert.ok(later.some((one) => !one.equals(first)), "every moment looks alike");
+  await 민지.page.keyboard.press("Escape");
+});
+
+/** Pictures of a place, some frames apart, until one differs from the first or enough have been taken. */
+async function moments(page, locator) {
+  const taken = [await locator.screenshot()];
+  while (taken.length < 40 && taken.at(-1).equals(taken[0])) {
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    taken.push(await locator.screenshot());
+  }
+  return taken;
+}
+
 test("an upload that was cut off is tried again, and one that is given up is gone", async () => {
   const { Ann, 민지 } = people;
   const { held, letGo } = await hold(Ann.page);
-  await choose(Ann, file("again.png"), file("never.png"));
+  await choose(Ann, file("again.png"));
+  await until("the first", () => held.length === 1);
+  await choose(Ann, file("never.png"));
   await until("both", () => held.length === 2);
   await held.shift().abort();
   await Ann.page.getByRole("button", { name: /Try again.*again\.png/ }).waitFor();

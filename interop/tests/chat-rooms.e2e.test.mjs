@@ -238,6 +238,36 @@ describe("whoever does not get in is told why", () => {
   });
 });
 
+describe("the days for which a room keeps its messages", () => {
+  test("are set with the room, changed, and left to the server", async () => {
+    const { Ann } = people;
+    const days = Ann.page.locator("#room-keep-days");
+    const kept = async () => (await Ann.line.list.emitWithAck("list", { search: "Month" })).rooms[0].keep_days;
+    await Ann.page.goto(chat.url);
+    await Ann.page.locator("#new-room").click();
+    await Ann.page.locator("#room-title").fill("Month");
+    for (const wrong of ["0", "1.5", "36501", "many"]) {
+      await days.fill(wrong);
+      await Ann.page.locator("#save-room").click();
+      await Ann.page.getByText("a number of days from 1 to 36,500").waitFor();
+      await days.fill("");
+      await Ann.page.getByText("for as long as this server keeps messages").waitFor();
+    }
+    await days.fill("30");
+    await Ann.page.locator("#save-room").click();
+    await Ann.entered();
+    assert.equal(await kept(), 30);
+    for (const [before, after] of [["30", "7"], ["7", ""]]) {
+      await Ann.choose("#menu", "Settings of the room");
+      assert.equal(await days.inputValue(), before);
+      await days.fill(after);
+      await Ann.page.locator("#save-room").click();
+      await Ann.page.locator("dialog[open]").waitFor({ state: "detached" });
+      assert.equal(await kept(), after === "" ? undefined : Number(after));
+    }
+  });
+});
+
 describe("a passing room", () => {
   test("vanishes with all that was said when the last one has left", async () => {
     const { Ann, Ben, Cho } = people;

@@ -17,7 +17,7 @@ use crate::messages::store::TouchError;
 use crate::pictures::contract::MEGAPIXELS_OF_PHOTOS;
 use crate::quota::{Exceeded, Limit};
 use crate::rooms::contract::{
-    CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX,
+    CAPACITY_MAX, CAPACITY_MIN, DESCRIPTION_CHARS_MAX, DIRECT_PEOPLE_MAX, KEEP_DAYS_MAX,
 };
 use crate::rooms::store::{ROOMS_OWNED_MAX, ROOMS_PINNED_MAX, RoomError};
 use crate::store::StoreError;
@@ -43,6 +43,8 @@ pub(crate) enum Refused {
     RoomNameTaken,
     #[error("a room is for {CAPACITY_MIN} to {CAPACITY_MAX} people")]
     CapacityRange,
+    #[error("a room keeps its messages for {KEEP_DAYS_MAX} days at most")]
+    KeepDaysRange,
     #[error("hand the room over to somebody else first, or delete it")]
     RoomOwnerStays,
     #[error("you own {ROOMS_OWNED_MAX} rooms, as many as one may; delete one first")]
@@ -172,6 +174,7 @@ impl Refused {
             Refused::RoomPasswordMissing => "password_short",
             Refused::RoomNameTaken => "name_taken",
             Refused::CapacityRange => "capacity_range",
+            Refused::KeepDaysRange => "keep_days_range",
             Refused::RoomOwnerStays => "last_owner",
             Refused::OwnsTooMany => "too_many_rooms",
             Refused::TooManyPinned => "too_many_pinned",

@@ -17,9 +17,9 @@ use sockeye_chat::notes::contract::{JOIN, Join};
 use sockeye_chat::quota::Quotas;
 use sockeye_chat::rooms::contract::{
     CAPACITY_MAX, CHANGE, CLOSE, CREATE, ChangeRoom, CreateRoom, DELETE, DIRECT, Direct, HAND_OVER,
-    KEEP, KeepRoom, LEAVE, MEMBERS, MEMBERSHIP, MUTE, MuteMember, OPEN, OneInRoom, OpenRoom,
-    PEOPLE, PROMOTE, Promote, REMOVE, REMOVED, ROOM, ROOMS, RemoveMember, Removed, RemovedReason,
-    Room, RoomId, RoomKind, RoomMember, RoomRole, UNBAN,
+    KEEP, KEEP_DAYS_MAX, KeepRoom, LEAVE, MEMBERS, MEMBERSHIP, MUTE, MuteMember, OPEN, OneInRoom,
+    OpenRoom, PEOPLE, PROMOTE, Promote, REMOVE, REMOVED, ROOM, ROOMS, RemoveMember, Removed,
+    RemovedReason, Room, RoomId, RoomKind, RoomMember, RoomRole, UNBAN,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
@@ -121,6 +121,8 @@ async fn rooms_have_their_own_names() {
         let room = CreateRoom { capacity: Some(capacity), ..open("a") };
         assert_eq!(code(&mut ada, room).await, "capacity_range");
     }
+    let ages = CreateRoom { keep_days: Some(KEEP_DAYS_MAX + 1), ..open("a") };
+    assert_eq!(code(&mut ada, ages).await, "keep_days_range");
     let long = CreateRoom { description: "가".repeat(501), ..open("a") };
     assert_eq!(code(&mut ada, long).await, "description_too_long");
     let fits = CreateRoom { description: "가".repeat(500), ..open("a") };
@@ -361,6 +363,25 @@ async fn a_room_is_for_so_many_people_and_not_connections() {
     assert_eq!(fifth.open(&room.id).await.unwrap_err(), "full");
     let one = ChangeRoom { capacity: Some(1), ..change(&room) };
     assert_eq!(ada.ask(CHANGE, &one).await.unwrap_err(), "capacity_range");
+    team.stop().await;
+}
+
+#[tokio::test]
+async fn a_room_keeps_its_messages_for_some_days() {
+    let data = TempDir::new().unwrap();
+    let team = Team::new(data.path()).await;
+    let (_, mut ada) = team.join("Ada").await;
+    let month = CreateRoom { keep_days: Some(30), ..new_room("Month", RoomKind::Open) };
+    let room = ada.ask(CREATE, &month).await.unwrap();
+    assert_eq!(room.keep_days, Some(30));
+    let as_server = CreateRoom { keep_days: Some(0), ..new_room("Ages", RoomKind::Open) };
+    assert_eq!(ada.ask(CREATE, &as_server).await.unwrap().keep_days, None);
+    let keep = |days: u32| ChangeRoom { keep_days: Some(days), ..change(&room) };
+    assert_eq!(ada.ask(CHANGE, &keep(KEEP_DAYS_MAX)).await.unwrap().keep_days, Some(KEEP_DAYS_MAX));
+    assert_eq!(ada.ask(CHANGE, &keep(KEEP_DAYS_MAX + 1)).await.unwrap_err(), "keep_days_range");
+    let other = ada.ask(CHANGE, &change(&room)).await.unwrap();
+    assert_eq!(other.keep_days, Some(KEEP_DAYS_MAX), "what is not named stays");
+    assert_eq!(ada.ask(CHANGE, &keep(0)).await.unwrap().keep_days, None);
     team.stop().await;
 }
 

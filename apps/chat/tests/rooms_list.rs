@@ -258,6 +258,7 @@ async fn the_list_is_quick() {
                 owner: owners[n / 100].id().to_owned(),
                 maker: String::new(),
                 capacity: None,
+                keep_days: None,
                 is_passing: false,
             })
         });

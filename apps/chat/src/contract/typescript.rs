@@ -203,6 +203,7 @@ fn declarations() -> String {
         ("PASSWORD_BYTES_MAX", accounts::PASSWORD_BYTES_MAX),
         ("CAPACITY_MIN", rooms::CAPACITY_MIN as usize),
         ("CAPACITY_MAX", rooms::CAPACITY_MAX as usize),
+        ("KEEP_DAYS_MAX", rooms::KEEP_DAYS_MAX as usize),
         ("DIRECT_PEOPLE_MAX", rooms::DIRECT_PEOPLE_MAX),
         ("TYPING_SHOWN", presence::TYPING_SHOWN as usize),
     ] {

@@ -237,6 +237,11 @@ pub struct CreateRoom {
     #[serde(default)]
     #[cfg_attr(test, ts(optional))]
     pub capacity: Option<u32>,
+    /// For how many days its messages are kept, at most [`KEEP_DAYS_MAX`]; 0: as long as the server keeps those of all
+    /// rooms.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub keep_days: Option<u32>,
     /// Whether it vanishes when everybody has left.
     #[serde(default)]
     pub is_passing: bool,

@@ -168,6 +168,7 @@ impl Asking {
         let title = RoomName::parse(&asked.title)?;
         check_description(&asked.description)?;
         check_capacity(asked.capacity)?;
+        let keep_days = days_of(asked.keep_days)?.flatten();
         let password = asked.password.filter(|_| asked.kind == RoomKind::Password);
         match asked.kind {
             RoomKind::Direct => return Err(Refused::Forbidden),
@@ -188,6 +189,7 @@ impl Asking {
                 owner: self.caller.id.clone(),
                 maker: self.open.origin.to_string(),
                 capacity: asked.capacity,
+                keep_days,
                 is_passing: asked.is_passing,
                 title: title.clone(),
             })
@@ -390,12 +392,7 @@ impl Asking {
         }
         let capacity = asked.capacity.map(|capacity| (capacity != 0).then_some(capacity));
         check_capacity(capacity.flatten())?;
-        let keep_days = asked.keep_days.map(|days| (days != 0).then_some(days));
-        if keep_days.flatten().is_some_and(|days| days > KEEP_DAYS_MAX) {
-            let problem =
-                format!("messages are kept for {KEEP_DAYS_MAX} days at most, or for ever");
-            return Err(Refused::BadRequest(problem));
-        }
+        let keep_days = days_of(asked.keep_days)?;
         let title = asked.title.as_deref().map(RoomName::parse).transpose()?;
         // Work on a password is only for whoever may change it.
         let found = self.app.store.room(&asked.room, &self.caller.id).await?;
@@ -470,6 +467,14 @@ fn check_description(description: &str) -> Result<(), Refused> {
         Some(_) => Err(Refused::DescriptionLong),
         None if !names::is_tidy(description) => Err(Refused::DescriptionCharacter),
         None => Ok(()),
+    }
+}
+
+/// What is asked for of a room's `keep_days`, of which 0 is none.
+fn days_of(asked: Option<u32>) -> Result<Option<Option<u32>>, Refused> {
+    match asked {
+        Some(days) if days > KEEP_DAYS_MAX => Err(Refused::KeepDaysRange),
+        _ => Ok(asked.map(|days| (days != 0).then_some(days))),
     }
 }
 

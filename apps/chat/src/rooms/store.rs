@@ -98,6 +98,8 @@ pub struct NewRoom {
     pub maker: String,
     /// The most people in it at once.
     pub capacity: Option<u32>,
+    /// For how many days its messages are kept, where that is less than the server keeps them.
+    pub keep_days: Option<u32>,
     /// Whether it vanishes when everybody has left.
     pub is_passing: bool,
 }

@@ -255,6 +255,7 @@ pub(crate) fn new_room(title: &str, kind: RoomKind) -> CreateRoom {
         kind,
         password,
         capacity: None,
+        keep_days: None,
         is_passing: false,
     }
 }

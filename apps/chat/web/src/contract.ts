@@ -648,6 +648,11 @@ export type CreateRoom = {
   password?: string,
   /** [`CAPACITY_MIN`] to [`CAPACITY_MAX`]. */
   capacity?: number,
+  /**
+   * For how many days its messages are kept, at most [`KEEP_DAYS_MAX`]; 0: as long as the server keeps those of all
+   * rooms.
+   */
+  keep_days?: number,
   /** Whether it vanishes when everybody has left. */
   is_passing: boolean,
 };
@@ -1048,5 +1053,6 @@ export const PASSWORD_CHARS_MIN = 8;
 export const PASSWORD_BYTES_MAX = 256;
 export const CAPACITY_MIN = 2;
 export const CAPACITY_MAX = 10000;
+export const KEEP_DAYS_MAX = 36500;
 export const DIRECT_PEOPLE_MAX = 10;
 export const TYPING_SHOWN = 6000;

@@ -41,6 +41,7 @@ export const english = {
   error_description_too_long: "The description is too long.",
   error_description_character: "The description has a character that is not allowed.",
   error_capacity_range: "Please enter a number from 2 to 10,000, or nothing.",
+  error_keep_days_range: "Please enter a number of days from 1 to 36,500, or nothing.",
   error_too_many_rooms: "Too many new rooms. Please try again in {time}.",
   error_rooms_owned: "You own as many rooms as you can. Delete one first.",
   error_message_empty: "The message is empty.",

@@ -43,6 +43,7 @@ export const korean: Record<keyof typeof english, string> = {
   error_description_too_long: "설명이 너무 깁니다.",
   error_description_character: "설명에 쓸 수 없는 문자가 있습니다.",
   error_capacity_range: "2부터 10,000까지의 수를 입력하거나 비워 두세요.",
+  error_keep_days_range: "1부터 36,500까지의 날수를 입력하거나 비워 두세요.",
   error_too_many_rooms: "새 방을 너무 많이 만들었습니다. {time} 뒤에 다시 시도하세요.",
   error_rooms_owned: "더는 방을 가질 수 없습니다. 먼저 다른 방을 없애세요.",
   error_message_empty: "메시지가 비어 있습니다.",

@@ -57,7 +57,7 @@ export interface Picture {
 export interface PictureUpload {
   /** From 0 to 1. */
   readonly progress: number;
-  readonly state: "waiting" | "sending" | "done" | "failed";
+  readonly state: "waiting" | "preparing" | "sending" | "done" | "failed";
   /** Why it has failed. */
   readonly problem?: Problem;
   retry(): void;

@@ -685,6 +685,7 @@ test("a message whose pictures come too late is shown as one that was not sent",
   conversations.uploads.add("r", [{ name: "a.png", type: "image/png", size: 9 } as File]);
   conversations.uploads.hold("r", { key: "k", text: "with a picture", at: 5 }, true);
   fake.chat.tell("removed", { room: "r", reason: "removed" });
+  await vi.waitFor(() => expect(requests).toHaveLength(1));
   requests[0]!.response = { id: "p1", width: 4, height: 3, bytes: 9 };
   requests[0]!.onload();
   await settled();

@@ -2,7 +2,7 @@ import { type Picture, PICTURES_MAX } from "../contract.ts";
 import type { Picture as ShownPicture, PictureUpload } from "../design/rows.ts";
 import { newKey } from "../random.ts";
 import { isRefused, type Problem } from "../refusal.ts";
-import { mayRetry, refusalOf } from "./picture-limits.ts";
+import { mayRetry, PICTURE_BYTES_MAX, refusalOf } from "./picture-limits.ts";
 
 /** How many are on their way at once: the order of the rest is that in which they were chosen. */
 const SENDING_MAX = 2;
@@ -12,11 +12,16 @@ const NOTE = "uploads";
 /** Sends a file, and tells how far it is. Rejects with a `Problem`. */
 export type Send = (room: string, file: Blob, signal: AbortSignal, progress: (share: number) => void) => Promise<Picture>;
 
+/**
+ * What is sent in a file's place, which may be the file. `starting` is called before what takes time. Never rejects.
+ */
+export type Prepare = (file: Blob, bytesMax: number, signal: AbortSignal, starting: () => void) => Blob | Promise<Blob>;
+
 /** A picture that was chosen, on its way to the server or there already. */
 export class Upload implements PictureUpload {
   readonly key = newKey();
   progress = $state(0);
-  state = $state<"waiting" | "sending" | "done" | "failed">("waiting");
+  state = $state<PictureUpload["state"]>("waiting");
   problem = $state.raw<Problem>();
   /** Pixels; nought until it is known. */
   size = $state.raw({ width: 0, height: 0 });
@@ -24,12 +29,16 @@ export class Upload implements PictureUpload {
   picture = $state.raw<Picture>();
   /** Where it can be shown from until then. */
   readonly src: string;
+  /** What is sent of it, once that is known. */
+  prepared?: Blob;
   aborting = new AbortController();
 
   constructor(
     private readonly uploads: { retry(upload: Upload): void; cancel(upload: Upload): void },
     readonly room: string,
     readonly file: File,
+    /** The most bytes that the server takes. */
+    readonly bytesMax: number,
   ) {
     this.src = URL.createObjectURL(file);
   }
@@ -77,6 +86,7 @@ interface Options<What> {
   /** All pictures of a held message are there: it can be sent. */
   deliver: (held: Held<What>, pictures: readonly Picture[]) => void;
   send?: Send;
+  prepare?: Prepare;
 }
 
 /**
@@ -89,9 +99,11 @@ export class Uploads<What = unknown> {
   private chosen = $state.raw<readonly Upload[]>([]);
   private waiting = $state.raw<readonly Held<What>[]>([]);
   private readonly send: Send;
+  private readonly prepare: Prepare;
 
   constructor(private readonly options: Options<What>) {
     this.send = options.send ?? sendByRequest;
+    this.prepare = options.prepare ?? prepareByDrawing;
     this.lost = Number(noted() ?? 0) || 0;
     note(0);
   }
@@ -112,9 +124,9 @@ export class Uploads<What = unknown> {
   }
 
   /** Takes files for the message that is being written. What cannot be sent is said at once, in its place. */
-  add(room: string, files: Iterable<File>, bytesMax?: number): void {
+  add(room: string, files: Iterable<File>, bytesMax = PICTURE_BYTES_MAX): void {
     for (const file of files) {
-      const upload = new Upload(this, room, file);
+      const upload = new Upload(this, room, file, bytesMax);
       const count = this.of(room).filter(({ state }) => state !== "failed").length;
       const code = refusalOf(file, bytesMax) ?? (count >= PICTURES_MAX ? "too_many_pictures" : undefined);
       if (code !== undefined) this.failed(upload, { code });
@@ -180,7 +192,7 @@ export class Uploads<What = unknown> {
   private go(): void {
     const all = this.all();
     note(all.length);
-    let sending = all.filter(({ state }) => state === "sending").length;
+    let sending = all.filter(({ state }) => state === "sending" || state === "preparing").length;
     for (const upload of all) {
       if (sending >= SENDING_MAX) break;
       if (upload.state !== "waiting") continue;
@@ -194,7 +206,12 @@ export class Uploads<What = unknown> {
     upload.aborting = new AbortController();
     const { signal } = upload.aborting;
     try {
-      upload.picture = await this.send(upload.room, upload.file, signal, (share) => (upload.progress = share));
+      const file = upload.prepared ?? this.prepare(upload.file, upload.bytesMax, signal, () => (upload.state = "preparing"));
+      upload.prepared = file instanceof Promise ? await file : file;
+      signal.throwIfAborted();
+      if (upload.prepared.size > upload.bytesMax) throw { code: "file_too_large" };
+      upload.state = "sending";
+      upload.picture = await this.send(upload.room, upload.prepared, signal, (share) => (upload.progress = share));
       upload.progress = 1;
       upload.state = "done";
     } catch (problem) {
@@ -234,6 +251,16 @@ function measure(upload: Upload): void {
   image.onload = () => (upload.size = { width: image.naturalWidth, height: image.naturalHeight });
   image.src = upload.src;
 }
+
+/** What is large is made smaller; what does that is loaded with the first picture. */
+const prepareByDrawing: Prepare = async (file, ...rest) => {
+  try {
+    return await (await import("./shrinking.ts")).prepare(file, ...rest);
+  } catch {
+    // The server says what is wrong with it.
+    return file;
+  }
+};
 
 /** `fetch` does not tell how far a body has gone. */
 const sendByRequest: Send = (room, file, signal, progress) =>

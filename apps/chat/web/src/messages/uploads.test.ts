@@ -22,6 +22,7 @@ function setUp() {
   const delivered: { what: string; pictures: string[] }[] = [];
   const uploads = new Uploads<string>({
     deliver: ({ what }: Held<string>, pictures) => delivered.push({ what, pictures: pictures.map(({ id }) => id) }),
+    prepare: (file) => file,
     send: (_room, file, signal, progress) =>
       new Promise<Picture>((resolve, reject) => {
         const { name } = file as File;
@@ -55,8 +56,12 @@ test("what cannot be sent is said before anything is sent", () => {
   uploads.add("r", [file("a.pdf", "application/pdf"), file("b.svg", "image/svg+xml")]);
   expect(names()).toEqual([]);
   expect(uploads.of("r").map(({ problem, mayRetry }) => [problem?.code, mayRetry])).toEqual([["not_a_picture", false], ["not_a_picture", false]]);
-  expect(refusalOf({ type: "image/png", size: PICTURE_BYTES_MAX + 1 })).toBe("file_too_large");
-  expect(refusalOf({ type: "image/png", size: PICTURE_BYTES_MAX })).toBeUndefined();
+  expect(refusalOf({ type: "image/gif", size: PICTURE_BYTES_MAX + 1 })).toBe("file_too_large");
+  expect(refusalOf({ type: "image/gif", size: PICTURE_BYTES_MAX })).toBeUndefined();
+  // Others are made smaller.
+  expect(refusalOf({ type: "image/jpeg", size: PICTURE_BYTES_MAX + 1 })).toBeUndefined();
+  expect(refusalOf({ type: "image/heic", size: 1 })).toBeUndefined();
+  expect(refusalOf({ type: "image/jpeg", size: 256 * 1024 * 1024 + 1 })).toBe("file_too_large");
   expect(refusalOf({ type: "", size: 1 })).toBeUndefined();
   uploads.add("other", Array.from({ length: 12 }, (_, n) => file(String(n))));
   expect(uploads.of("other").map(({ problem }) => problem?.code).filter(Boolean)).toEqual(["too_many_pictures", "too_many_pictures"]);
@@ -129,4 +134,52 @@ test("a reload ends them, and that is said once", () => {
   setUp().uploads.add("r", [file("a"), file("b")]);
   expect(setUp().uploads.lost).toBe(2);
   expect(setUp().uploads.lost).toBe(0);
+});
+
+test("what is made smaller is sent in place of the file, once", async () => {
+  const sent: Blob[] = [];
+  const small = new Blob(["s"]);
+  let made = 0;
+  let finish = () => {};
+  const uploads = new Uploads<string>({
+    deliver: () => {},
+    prepare: (file, _max, _signal, starting) => {
+      if (file.size === 1) return file;
+      starting();
+      made++;
+      return new Promise((resolve) => (finish = () => resolve(small)));
+    },
+    send: (_room, file) => {
+      sent.push(file);
+      return Promise.reject({ code: "offline" });
+    },
+  });
+  uploads.add("r", [new File(["large"], "a", { type: "image/jpeg" }), file("b")], 3);
+  const [a] = uploads.of("r");
+  expect(a!.state).toBe("preparing");
+  expect(sent).toHaveLength(1);
+  finish();
+  await vi.waitFor(() => expect(a!.state).toBe("failed"));
+  expect(sent[1]).toBe(small);
+  a!.retry();
+  await vi.waitFor(() => expect(sent).toHaveLength(3));
+  expect([sent[2], made]).toEqual([small, 1]);
+});
+
+test("what stays too large is not sent, and what was given up meanwhile neither", async () => {
+  const { uploads, names } = setUp();
+  uploads.add("r", [new File(["large"], "a", { type: "image/jpeg" })], 3);
+  await vi.waitFor(() => expect(uploads.of("r")[0]!.problem?.code).toBe("file_too_large"));
+  let finish = () => {};
+  const held = new Uploads<string>({
+    deliver: () => {},
+    prepare: (file) => new Promise((resolve) => (finish = () => resolve(file))),
+    send: () => Promise.reject(new Error("it was given up")),
+  });
+  held.add("r", [file("b")]);
+  const [b] = held.of("r");
+  b!.cancel();
+  finish();
+  await Promise.resolve();
+  expect([names(), b!.problem]).toEqual([[], undefined]);
 });

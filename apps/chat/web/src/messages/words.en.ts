@@ -30,6 +30,7 @@ export const english = {
   pictureOf: "Picture by {name}",
   pictureOfSome: "Picture {index} of {count} by {name}",
   uploading: "Sending the picture",
+  shrinking: "Making it smaller",
   copyCode: "Copy the code",
   replying: "Reply to {name}",
   editing: "Edit the message",

@@ -32,6 +32,7 @@ export const korean: Record<keyof typeof english, string> = {
   pictureOf: "{name} 님이 보낸 사진",
   pictureOfSome: "{name} 님이 보낸 사진 {count}장 중 {index}번째",
   uploading: "사진 보내는 중",
+  shrinking: "크기 줄이는 중",
   copyCode: "코드 복사",
   replying: "{name} 님에게 답장",
   editing: "메시지 수정",

@@ -31,6 +31,8 @@ export const english = {
   passwordKept: "Leave it empty to keep the present one.",
   capacity: "How many people at once",
   capacityHint: "Empty: as many as like.",
+  keepDays: "Days for which messages are kept",
+  keepDaysHint: "What is older is deleted for good, with its pictures. Empty: for as long as this server keeps messages.",
   isPassing: "A passing room",
   isPassingHint: "It vanishes with all that was said when everybody has left.",
   makeRoom: "Make the room",

@@ -33,6 +33,8 @@ export const korean: Record<keyof typeof english, string> = {
   passwordKept: "비워 두면 지금 비밀번호를 그대로 씁니다.",
   capacity: "한 번에 들어올 수 있는 사람 수",
   capacityHint: "비워 두면 제한이 없습니다.",
+  keepDays: "메시지를 보관할 날수",
+  keepDaysHint: "더 오래된 메시지는 사진과 함께 완전히 지워집니다. 비워 두면 이 서버가 정한 만큼 보관합니다.",
   isPassing: "잠깐 쓰는 방",
   isPassingHint: "모두 나가면 대화와 함께 사라집니다.",
   makeRoom: "방 만들기",

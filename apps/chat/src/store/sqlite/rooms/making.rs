@@ -33,8 +33,8 @@ pub(super) async fn create(within: Within<'_>, new: NewRoom) -> Outcome<RoomOf> 
     };
     let row: i64 = sqlx::query_scalar(
         "INSERT INTO rooms (public_id, name, skeleton, title, description, kind, password, owner, maker,
-                            capacity, is_passing, created_at, active_at, folded)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING id",
+                            capacity, keep_days, is_passing, created_at, active_at, folded)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14) RETURNING id",
     )
     .bind(&id)
     .bind(name)
@@ -46,6 +46,7 @@ pub(super) async fn create(within: Within<'_>, new: NewRoom) -> Outcome<RoomOf> 
     .bind(&new.owner)
     .bind(new.maker)
     .bind(new.capacity)
+    .bind(new.keep_days)
     .bind(new.is_passing)
     .bind(at)
     .bind(folded(new.title.as_str()))
