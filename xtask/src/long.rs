@@ -91,19 +91,19 @@ const COUNTS: [Count; 16] = [
     Count {
         what: "hostile files as pictures of the chat",
         variable: "SOCKEYE_HOSTILE_PICTURES",
-        short: 200,
+        short: 100,
         long: 2_000,
     },
     Count {
         what: "histories of reading",
         variable: "SOCKEYE_READING_HISTORIES",
-        short: 100,
+        short: 50,
         long: 10_000,
     },
     Count {
         what: "deaths of the chat while fifty people talk",
         variable: "SOCKEYE_CHAT_DEATHS",
-        short: 4,
+        short: 3,
         long: 20,
     },
     Count { what: "seconds of each fuzz target", variable: FUZZ_SECONDS, short: 6, long: 300 },

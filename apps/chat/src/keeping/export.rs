@@ -16,7 +16,7 @@ use super::{Passing, create_private, folder_of, runtime, say, sync_folder};
 use crate::accounts::now;
 use crate::cli::credentials::ExitStatus;
 use crate::store::FILE_NAME;
-use crate::store::sqlite::porting::Exporter;
+use crate::store::sqlite::exporter::Exporter;
 
 const EXAMPLES: &str = "\
 Examples:

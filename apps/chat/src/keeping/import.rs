@@ -18,7 +18,7 @@ use crate::cli::credentials::ExitStatus;
 use crate::input::{Emoji, Field, MessageText};
 use crate::store::OpenError;
 use crate::store::sqlite::create_folder;
-use crate::store::sqlite::porting::{Came, Importer};
+use crate::store::sqlite::importer::{Came, Importer};
 
 /// The most bytes of a line: a picture in base64.
 const LINE_BYTES_MAX: u64 = 128 * 1024 * 1024;

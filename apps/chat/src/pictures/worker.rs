@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ALLOCATED_BYTES_MAX: u64 = 73_000_000;
 /// How far others go first who want the processor, too.
 #[cfg(unix)]
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 10;
 /// The most bytes of a file that it may write.
 #[cfg(unix)]
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;

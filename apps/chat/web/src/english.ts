@@ -1,6 +1,4 @@
-import { english as accounts } from "./accounts/words.en.ts";
 import { english as design } from "./design/words.en.ts";
-import { english as invitations } from "./invitations/words.en.ts";
 import { english as messages } from "./messages/words.en.ts";
 import { english as presence } from "./presence/words.en.ts";
 import { english as reading } from "./reading/words.en.ts";
@@ -12,8 +10,6 @@ import { english as page } from "./words.en.ts";
 export const english = {
   ...page,
   ...design,
-  ...accounts,
-  ...invitations,
   ...rooms,
   ...messages,
   ...presence,

@@ -4,7 +4,10 @@ import { language, sayFrom } from "./language.ts";
 
 export type Text = keyof typeof english;
 
-/** What the page says from its beginning on. The other language is not loaded. */
+/**
+ * What the page says from its beginning on. The other language is not loaded. Tables import nothing that runs: the page
+ * waits for them.
+ */
 const table: Record<Text, string> =
   language === "ko" ? (await import("./korean.ts")).korean : (await import("./english.ts")).english;
 

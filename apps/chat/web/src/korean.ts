@@ -1,7 +1,5 @@
-import { korean as accounts } from "./accounts/words.ko.ts";
 import { korean as design } from "./design/words.ko.ts";
 import type { english } from "./english.ts";
-import { korean as invitations } from "./invitations/words.ko.ts";
 import { korean as messages } from "./messages/words.ko.ts";
 import { korean as presence } from "./presence/words.ko.ts";
 import { korean as reading } from "./reading/words.ko.ts";
@@ -13,8 +11,6 @@ import { korean as page } from "./words.ko.ts";
 export const korean: Record<keyof typeof english, string> = {
   ...page,
   ...design,
-  ...accounts,
-  ...invitations,
   ...rooms,
   ...messages,
   ...presence,

@@ -1,4 +1,4 @@
-//! Hostile files as pictures: `SOCKEYE_HOSTILE_PICTURES` of them (200, all of the 2,000 in a long run). What is served is
+//! Hostile files as pictures: `SOCKEYE_HOSTILE_PICTURES` of them (100; 2,000 in a long run). What is served is
 //! always a picture that this server has made, with nothing of the file in it but pixels; the memory of all processes
 //! together stays within 100 MB above what it was; and the chat goes on meanwhile.
 
@@ -27,7 +27,7 @@ const ACK_MAX: Duration = Duration::from_millis(500);
 
 fn count() -> usize {
     let count = std::env::var("SOCKEYE_HOSTILE_PICTURES").ok();
-    count.map_or(200, |count| count.parse().unwrap())
+    count.map_or(100, |count| count.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

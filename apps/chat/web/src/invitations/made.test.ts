@@ -2,8 +2,8 @@ import { render } from "svelte/server";
 import { expect, test } from "vitest";
 
 import type { Invited } from "../contract.ts";
-import { say } from "../i18n.ts";
 import Made from "./Made.svelte";
+import { say } from "./words.ts";
 
 const invited = (uses_left: number | null): Invited => ({
   invitation: { id: "i", role: "member", uses_left, used: 0, created_at: 0, expires_at: Date.UTC(2026, 0, 2, 12), by: null, room: null },

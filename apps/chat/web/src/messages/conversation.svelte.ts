@@ -1,9 +1,7 @@
 import type {
-  AskHistory,
   ChatRequests,
   Counts,
   Edited,
-  History,
   Membership,
   Message,
   Opened,
@@ -16,7 +14,7 @@ import type {
   Room,
   RoomPresence,
 } from "../contract.ts";
-import type { Loading, Message as MessageRow, Row, Sight, Target } from "../design/rows.ts";
+import type { Message as MessageRow, Row, Sight } from "../design/rows.ts";
 import { atNextFrame } from "../frames.ts";
 import { RoomPeople } from "../presence/room.ts";
 import { newKey } from "../random.ts";
@@ -24,9 +22,11 @@ import { HowFar } from "../reading/how-far.ts";
 import { ReadPointer } from "../reading/pointer.ts";
 import { isPassing, type Problem, problemOf } from "../refusal.ts";
 import { isRoomId } from "../router.svelte.ts";
+import { Pages } from "./pages.svelte.ts";
 import type { Reader, With, Written } from "./row.ts";
 import { Timeline } from "./timeline.ts";
 import type { Unsent } from "./unsent.ts";
+import { Way } from "./way.svelte.ts";
 
 /** `opening` until the server has let one in; `asking` for the password; `closed`: one is not in it. */
 export type Phase = "opening" | "asking" | "open" | "closed";
@@ -54,9 +54,6 @@ export interface Around {
 const AGAIN_DELAY = 1_000;
 /** How often it is said that somebody goes on typing, milliseconds. */
 const TYPING_INTERVAL = 3_000;
-/** How many pages are loaded at once where messages are missing in between. */
-const GAP_PAGES_MAX = 10;
-
 /** One room: who is in it, what is said, and what is still to be sent. */
 export class Conversation {
   phase = $state<Phase>("opening");
@@ -77,35 +74,21 @@ export class Conversation {
   waiting = $state(0);
   /** How many are not confirmed, whatever they wait for. */
   unconfirmed = $state(0);
-  /** Whether there are older and newer messages than those that are here, and how it stands with them. */
+  /** Whether there are older and newer messages than those that are here. */
   hasBefore = $state(false);
   hasAfter = $state(false);
-  older = $state<Loading>("waiting");
-  newer = $state<Loading>("waiting");
   /** What one has not read. */
   counts = $state.raw<Counts>();
   /** How many people have not read a message. */
   unreadBy = $state.raw<(message: MessageRow) => number>();
-  /** Where to go: a new one each time. */
-  target = $state.raw<Target>();
-  /** Why one did not get where one wanted to; `gone`: the message is not there any more. */
-  notice = $state.raw<Problem>();
 
-  /** The message to open the conversation at. */
-  wanted?: number;
+  readonly pages: Pages;
+  readonly way: Way;
 
   private readonly timeline: Timeline;
   private readonly pointer: ReadPointer;
   private readonly howFar = new HowFar();
   private isHowFarNew = false;
-  /** Whether what is in sight is about to be replaced, and not read. */
-  private isJumping = false;
-  /** Where one was before one followed a quote. */
-  private origins: Sight[] = [];
-  private sight: Sight = { first: 0, newest: 0, isAtEnd: true };
-  /** Counts the requests for history, of which one is under way at a time. */
-  private asks = 0;
-  private isAsking = false;
   private readonly present: RoomPeople;
   private password?: string;
   /** Counts the attempts to get in, so that late answers of earlier ones are told apart. */
@@ -121,9 +104,16 @@ export class Conversation {
     private readonly around: Around,
   ) {
     this.timeline = new Timeline(around.reader, () => this.id ?? this.key);
+    this.pages = new Pages(this.timeline, {
+      ask: (place) => around.ask("history", { room: this.id!, ...place }),
+      isKnown: () => this.isKnown,
+      isEnded: () => this.isEnded,
+      show: () => this.showNow(),
+    });
+    this.way = new Way(this.timeline, this.pages, { rows: () => this.rows, show: () => this.showNow() });
     this.pointer = new ReadPointer({
       send: (message) => around.ask("read", { room: this.id!, message }),
-      isLooking: () => this.phase === "open" && this.isKnown && !this.isJumping && around.isLooking(this),
+      isLooking: () => this.phase === "open" && this.isKnown && !this.way.isJumping && around.isLooking(this),
     });
     this.timeline.blocked = around.blocked();
     this.present = new RoomPeople(
@@ -156,7 +146,7 @@ export class Conversation {
       const asked: OpenRoom = { room: this.id ?? this.key, password };
       const isAgain = this.phase === "open";
       if (isAgain) asked.known = { newest: this.timeline.newest, change: this.timeline.change };
-      else if (this.wanted !== undefined) asked.around = this.wanted;
+      else if (this.way.wanted !== undefined) asked.around = this.way.wanted;
       const opened = await this.around.ask("open", asked);
       if (attempt !== this.attempts || this.isEnded) return undefined;
       this.opened(opened, isAgain);
@@ -182,7 +172,7 @@ export class Conversation {
     this.present.enter(opened.present);
     this.postAll();
     this.showNow();
-    if (!isAgain) this.place();
+    if (!isAgain) this.way.open();
     this.pointer.entered(opened.counts.read);
   }
 
@@ -221,7 +211,7 @@ export class Conversation {
     this.present.end();
     this.timeline.disconnected();
     this.timeline.pending.refuseAll({ code: "not_member" });
-    this.notAsking();
+    this.way.stop();
     this.showNow();
   }
 
@@ -232,7 +222,7 @@ export class Conversation {
     this.timeline.disconnected();
     this.howFar.lost();
     this.present.lost();
-    this.notAsking();
+    this.way.stop();
     this.show();
   }
 
@@ -344,157 +334,17 @@ export class Conversation {
 
   /** It is shown anew, at a message or at the first unread one. */
   shown(message?: number): void {
-    this.wanted = message;
-    this.origins = [];
-    this.target = this.notice = undefined;
+    this.way.begin(message);
     this.pointer.release();
     if (this.phase !== "open") return;
     this.timeline.unreadAfter = this.counts && this.counts.unread > 0 ? this.counts.read : undefined;
     this.showNow();
-    this.place();
-  }
-
-  /** Goes to where it is opened: the message that is wanted, the first unread one, or the end. */
-  private place(): void {
-    const { wanted } = this;
-    this.wanted = undefined;
-    const mark = this.timeline.unreadAfter;
-    if (wanted !== undefined) void this.jump(wanted);
-    else if (mark === undefined) {
-      if (this.timeline.hasAfter) void this.toNewest();
-    } else if (this.rows.some(({ kind }) => kind === "unread")) this.target = { key: "unread", place: "line" };
-    // What is not here is read from where it begins.
-    else void this.goTo({ around: mark }, () => ({ key: "unread", place: "line" }));
-  }
-
-  /** Goes to a message, wherever it is. */
-  async jump(id: number): Promise<void> {
-    const target = (): Target => this.targetOf(id, true);
-    if (this.timeline.message(id)) {
-      this.target = target();
-      return;
-    }
-    await this.goTo({ around: id }, () => {
-      if (!this.timeline.message(id)) this.notice = { code: "gone" };
-      return target();
-    });
-  }
-
-  /** Goes to a message that another one quotes; `back` returns. */
-  follow(id: number): void {
-    this.origins.push(this.sight);
-    void this.jump(id);
-  }
-
-  /** Returns to where one was before one followed a quote. */
-  back(): void {
-    const origin = this.origins.pop();
-    if (!origin) return;
-    const { first, isAtEnd } = origin;
-    const target = (): Target => (isAtEnd ? { place: "top" } : { ...this.targetOf(first, false), place: "top" });
-    if (isAtEnd ? !this.timeline.hasAfter : this.timeline.message(first)) this.target = target();
-    else void this.goTo(isAtEnd ? {} : { around: first }, target);
-  }
-
-  /** Goes to the newest message. */
-  async toNewest(): Promise<void> {
-    if (this.timeline.hasAfter) await this.goTo({}, () => undefined);
-  }
-
-  /** Replaces what is here by another page of the history, and goes there. */
-  private async goTo(place: Omit<AskHistory, "room">, target: () => Target | undefined): Promise<void> {
-    this.notAsking();
-    this.isJumping = true;
-    const { told } = this.timeline.end;
-    const page = await this.ask(place, (problem) => (this.notice = problem));
-    if (page === undefined) return;
-    this.isJumping = false;
-    this.timeline.replace(page, told);
-    this.showNow();
-    this.target = target();
-  }
-
-  /** The row of a message, or of the one that is next to where it was. */
-  private targetOf(id: number, isMarked: boolean): Target {
-    const messages = this.rows.filter((row) => row.kind === "message" && row.id !== undefined) as MessageRow[];
-    const row = messages.find((one) => one.id! >= id) ?? messages.at(-1);
-    return { key: row?.key, place: "middle", isMarked: isMarked && row?.id === id };
-  }
-
-  /** Loads older messages, as the reader comes near to where they are; again after a failure only on asking. */
-  async loadOlder(isAgain = false): Promise<void> {
-    if (!this.timeline.hasBefore || !this.isKnown || this.isAsking || (this.older === "failed" && !isAgain)) return;
-    const before = this.timeline.oldest;
-    this.older = "loading";
-    const page = await this.ask({ before }, () => (this.older = "failed"));
-    if (page === undefined) return;
-    this.older = "waiting";
-    this.timeline.older(page, before);
-    this.showNow();
-  }
-
-  /** The same for newer ones. */
-  async loadNewer(isAgain = false): Promise<void> {
-    if (!this.timeline.hasAfter || !this.isKnown || this.isAsking || (this.newer === "failed" && !isAgain)) return;
-    const { end } = this.timeline;
-    this.newer = "loading";
-    const page = await this.ask({ after: end.after }, () => (this.newer = "failed"));
-    if (page === undefined) return;
-    this.newer = "waiting";
-    this.timeline.newer(page, end);
-    this.showNow();
-  }
-
-  /** Loads what is missing in between. */
-  async loadGap(key: string): Promise<void> {
-    if (this.isAsking) return;
-    for (let pages = 0; pages < GAP_PAGES_MAX; pages++) {
-      const after = this.timeline.gap(key);
-      if (after === undefined) return;
-      this.gapIs(key, "loading");
-      const page = await this.ask({ after }, () => this.gapIs(key, "failed"));
-      if (page === undefined) return;
-      const isClosed = this.timeline.fill(key, page);
-      this.showNow();
-      if (isClosed) return;
-    }
-    this.gapIs(key, "waiting");
-  }
-
-  private gapIs(key: string, state: Loading): void {
-    this.timeline.gapIs(key, state);
-    this.showNow();
-  }
-
-  /** Asks for history. Nothing if it is refused, or not wanted any more when it comes. */
-  private async ask(place: Omit<AskHistory, "room">, onrefused: (problem: Problem) => void): Promise<History | undefined> {
-    const asked = ++this.asks;
-    this.isAsking = true;
-    try {
-      const page = await this.around.ask("history", { room: this.id!, ...place });
-      return asked === this.asks && !this.isEnded ? page : undefined;
-    } catch (error) {
-      if (asked !== this.asks || this.isEnded) return undefined;
-      const problem = problemOf(error);
-      this.isJumping = false;
-      onrefused(problem);
-      return undefined;
-    } finally {
-      if (asked === this.asks) this.isAsking = false;
-    }
-  }
-
-  /** What was asked for of the history is not wanted any more. */
-  private notAsking(): void {
-    this.asks++;
-    this.isAsking = this.isJumping = false;
-    this.older = this.newer = "waiting";
-    this.timeline.gapsWait();
+    this.way.open();
   }
 
   /** What of it is in sight. */
   sees(sight: Sight): void {
-    this.sight = sight;
+    this.way.sight = sight;
     // While somebody reads further up, nothing goes away there.
     this.timeline.isAtEnd = sight.isAtEnd;
     this.pointer.see(sight.newest);

@@ -86,8 +86,8 @@ export class Conversations {
     const isShown = this.current === conversation && conversation.phase === "open";
     this.current = conversation;
     if (!isShown) conversation.shown(message);
-    else if (message === undefined) conversation.back();
-    else conversation.follow(message);
+    else if (message === undefined) conversation.way.back();
+    else conversation.way.follow(message);
     if (conversation.phase === "opening" || conversation.phase === "closed") void this.enter(conversation);
     this.trim();
     return conversation;
@@ -180,7 +180,7 @@ export class Conversations {
     if (known) {
       conversation.end();
       if (this.current === conversation) this.current = known;
-      known.wanted = conversation.wanted;
+      known.way.wanted = conversation.way.wanted;
       known.opened(opened);
     } else {
       this.kept.set(id, conversation);

@@ -404,7 +404,7 @@ test("a room is opened at the first message that was not read", async () => {
   const counts = countsOf("r", { read: 2, unread: 2 });
   await fake.chat.answer("open", openedRoom("r", many(1, 4), { counts, has_after: true }));
   expect(shown()).toEqual(["m1", "m2", "new:", "m3", "m4"]);
-  expect(conversations.current!.target).toEqual({ key: "unread", place: "line" });
+  expect(conversations.current!.way.target).toEqual({ key: "unread", place: "line" });
   expect(conversations.current!.hasAfter).toBe(true);
   fake.rooms.tell("counts", countsOf("r", { read: 4 }));
   await settled();
@@ -415,7 +415,7 @@ test("a room is opened at the first message that was not read", async () => {
   expect(fake.chat.asked("history"), "the end is shown, which is not here").toEqual([{ room: "r" }]);
   await fake.chat.answer("history", page(8, 9, true, false));
   expect(shown()).toEqual(["m8", "m9"]);
-  expect(conversations.current!.target).toBeUndefined();
+  expect(conversations.current!.way.target).toBeUndefined();
 });
 
 test("a room that is shown again begins where it was not read, wherever that is", async () => {
@@ -427,7 +427,7 @@ test("a room that is shown again begins where it was not read, wherever that is"
   fake.rooms.tell("counts", countsOf("r", { read: 9, unread: 3 }));
   conversations.show("r");
   expect(shown()).toEqual(["m8", "m9", "new:", "m10", "m11", "m12"]);
-  expect(conversations.current!.target).toEqual({ key: "unread", place: "line" });
+  expect(conversations.current!.way.target).toEqual({ key: "unread", place: "line" });
   // Marked as unread, on another device, before what is here.
   fake.rooms.tell("counts", countsOf("r", { read: 3, unread: 9 }));
   conversations.show("s");
@@ -445,24 +445,24 @@ test("older and newer messages are loaded one page at a time, and after a failur
   const counts = countsOf("r", { read: 11, unread: 9 });
   await fake.chat.answer("open", openedRoom("r", many(11, 12), { counts, has_before: true, has_after: true }));
   const here = conversations.current!;
-  void here.loadOlder();
-  void here.loadOlder();
-  void here.loadNewer();
+  void here.pages.loadOlder();
+  void here.pages.loadOlder();
+  void here.pages.loadNewer();
   expect(fake.chat.asked("history")).toEqual([{ room: "r", before: 11 }]);
-  expect(here.older).toBe("loading");
+  expect(here.pages.older).toBe("loading");
   await fake.chat.answer("history", refused("storage"));
-  expect(here.older).toBe("failed");
-  void here.loadOlder();
+  expect(here.pages.older).toBe("failed");
+  void here.pages.loadOlder();
   expect(fake.chat.asked("history"), "not by itself").toEqual([]);
-  void here.loadOlder(true);
+  void here.pages.loadOlder(true);
   await fake.chat.answer("history", page(9, 10, false));
-  expect([here.older, here.hasBefore]).toEqual(["waiting", false]);
-  void here.loadNewer();
+  expect([here.pages.older, here.hasBefore]).toEqual(["waiting", false]);
+  void here.pages.loadNewer();
   expect(fake.chat.asked("history")).toEqual([{ room: "r", after: 12 }]);
   await fake.chat.answer("history", page(13, 13, true, false));
   expect(shown()).toEqual(["m9", "m10", "m11", "new:", "m12", "m13"]);
   expect(here.hasAfter).toBe(false);
-  void here.loadNewer();
+  void here.pages.loadNewer();
   expect(fake.chat.asked("history")).toEqual([]);
 });
 
@@ -471,19 +471,19 @@ test("what was being loaded when the connection was lost is loaded again", async
   conversations.show("r");
   await fake.chat.answer("open", openedRoom("r", many(11, 12), { has_before: true }));
   const here = conversations.current!;
-  void here.loadOlder();
+  void here.pages.loadOlder();
   const [late] = fake.chat.sent;
   fake.chat.drop("transport close");
-  expect(here.older).toBe("waiting");
-  void here.loadOlder();
-  expect(here.older, "nobody can be asked").toBe("waiting");
+  expect(here.pages.older).toBe("waiting");
+  void here.pages.loadOlder();
+  expect(here.pages.older, "nobody can be asked").toBe("waiting");
   await fake.chat.accept();
   expect(fake.chat.asked("open")).toEqual([{ room: "r", known: { newest: 12, change: 0 } }]);
   await fake.chat.answer("open", openedRoom("r", many(11, 12), { has_before: true }));
   late!.answer(page(1, 2));
   await settled();
   expect(shown(), "an answer of before is not heeded").toEqual(["m11", "m12"]);
-  void here.loadOlder();
+  void here.pages.loadOlder();
   expect(fake.chat.asked("history")).toHaveLength(1);
 });
 
@@ -495,14 +495,14 @@ test("messages that are missing in between come by a press, until none is missin
   await fake.chat.answer("open", openedRoom("r", many(8, 9), { has_before: true }));
   const here = conversations.current!;
   const { key } = here.rows[2]!;
-  void here.loadGap(key);
+  void here.pages.loadGap(key);
   expect(fake.chat.asked("history")).toEqual([{ room: "r", after: 2 }]);
   await fake.chat.answer("history", page(3, 5));
   expect(shown()).toEqual(["m1", "m2", "m3", "m4", "m5", "…", "m8", "m9"]);
   expect(fake.chat.asked("history")).toEqual([{ room: "r", after: 5 }]);
   await fake.chat.answer("history", refused("storage"));
   expect(here.rows[5]).toMatchObject({ kind: "gap", state: "failed" });
-  void here.loadGap(key);
+  void here.pages.loadGap(key);
   await fake.chat.answer("history", page(6, 8));
   expect(shown()).toEqual(many(1, 9).map(({ text }) => text));
 });
@@ -513,7 +513,7 @@ test("an address of a message opens the room there", async () => {
   expect(fake.chat.asked("open")).toEqual([{ room: "r", around: 50 }]);
   const counts = countsOf("r", { read: 60, unread: 3 });
   await fake.chat.answer("open", openedRoom("r", many(49, 51), { counts, has_before: true, has_after: true }));
-  expect(conversations.current!.target).toEqual({ key: "m50", isMarked: true, place: "middle" });
+  expect(conversations.current!.way.target).toEqual({ key: "m50", isMarked: true, place: "middle" });
   expect(fake.chat.asked("history")).toEqual([]);
 });
 
@@ -523,8 +523,8 @@ test("a message that is gone is said to be, and what was said around it is shown
   conversations.show("r", 50);
   expect(fake.chat.asked("history")).toEqual([{ room: "r", around: 50 }]);
   await fake.chat.answer("history", { messages: [messageIn("r", 49), messageIn("r", 52)], has_before: true, has_after: true });
-  expect(conversations.current!.notice).toEqual({ code: "gone" });
-  expect(conversations.current!.target).toEqual({ key: "m52", isMarked: false, place: "middle" });
+  expect(conversations.current!.way.notice).toEqual({ code: "gone" });
+  expect(conversations.current!.way.target).toEqual({ key: "m52", isMarked: false, place: "middle" });
 });
 
 test("whoever follows a quote comes back to where that was", async () => {
@@ -532,16 +532,16 @@ test("whoever follows a quote comes back to where that was", async () => {
   await enter("r", many(60, 70));
   sees(69, 65);
   conversations.show("r", 62);
-  expect(conversations.current!.target).toEqual({ key: "m62", isMarked: true, place: "middle" });
+  expect(conversations.current!.way.target).toEqual({ key: "m62", isMarked: true, place: "middle" });
   sees(64, 61);
   conversations.show("r", 5);
   await fake.chat.answer("history", page(4, 6));
   expect(shown()).toEqual(["m4", "m5", "m6"]);
   conversations.show("r");
   await fake.chat.answer("history", page(60, 70));
-  expect(conversations.current!.target).toMatchObject({ key: "m61", place: "top", isMarked: false });
+  expect(conversations.current!.way.target).toMatchObject({ key: "m61", place: "top", isMarked: false });
   conversations.show("r");
-  expect(conversations.current!.target).toMatchObject({ key: "m65", place: "top" });
+  expect(conversations.current!.way.target).toMatchObject({ key: "m65", place: "top" });
 });
 
 test("whoever follows a quote from the end comes back to the end", async () => {
@@ -553,7 +553,7 @@ test("whoever follows a quote from the end comes back to the end", async () => {
   conversations.show("r");
   expect(fake.chat.asked("history")).toEqual([{ room: "r" }]);
   await fake.chat.answer("history", page(60, 70, true, false));
-  expect(conversations.current!.target).toEqual({ place: "top" });
+  expect(conversations.current!.way.target).toEqual({ place: "top" });
 });
 
 test("what is seen is read, while somebody looks", async () => {

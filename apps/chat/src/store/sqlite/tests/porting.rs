@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::keeping::lines::{Line, MemberLine, MessageLine};
-use crate::store::sqlite::porting::{Came, Exporter, Importer};
+use crate::store::sqlite::exporter::Exporter;
+use crate::store::sqlite::importer::{Came, Importer};
 
 async fn run(folder: &Path, sql: &'static str) {
     crate::store::sqlite::by_hand::run(folder, sql).await;

@@ -11,11 +11,11 @@ const lang = asked.get("lang");
 if (lang) Object.defineProperty(navigator, "language", { value: lang });
 
 // What the page says depends on the language from its first moment on.
-const [{ language }, { default: Gallery }] = await Promise.all([
-  import("../../language.ts"),
-  import("./Gallery.svelte"),
-]);
-document.documentElement.lang = language;
-mount(Gallery, { target: document.getElementById("app")!, props: { scene: asked.get("scene") ?? "components" } });
-markKeys();
-pretend(asked.get("theme"));
+const parts = Promise.all([import("../../language.ts"), import("./Gallery.svelte")]);
+// The parts wait for this file to be done, so that it does not wait for them.
+void parts.then(([{ language }, { default: Gallery }]) => {
+  document.documentElement.lang = language;
+  mount(Gallery, { target: document.getElementById("app")!, props: { scene: asked.get("scene") ?? "components" } });
+  markKeys();
+  pretend(asked.get("theme"));
+});

@@ -1,4 +1,45 @@
-import type { english } from "./words.en.ts";
+import { speaker } from "../language.ts";
+
+/** What the door says, in English. */
+export const english = {
+  welcome: "Come in",
+  tagline: "Say it once, and the whole room hears it.",
+  nickname: "Nickname",
+  nicknameHint: "What shall we call you?",
+  accountName: "Name",
+  accountNameHint: "What others see, and what you log in with.",
+  password: "Password",
+  newPassword: "New password",
+  passwordHint: "At least 8 characters; a short sentence is easy to remember.",
+  colour: "Colour",
+  colourNumber: "Colour {count}",
+  entering: "Just a moment…",
+  enterAsGuest: "Come in as a guest",
+  usePasskey: "Log in with a passkey",
+  signUp: "Make an account",
+  makeAccount: "Make the first account",
+  setPassword: "Set the password",
+  haveAccount: "Do you have an account?",
+  noAccount: "No account?",
+  askInvitation: "New here? Ask somebody for an invitation.",
+  sessionOver: "Your session is over. Please come in again.",
+  sessionOverAccount: "Your session is over. Please log in again.",
+  needsSetup: "Nobody has an account yet. Open the link that the program has printed at its start.",
+
+  setupTitle: "Let's begin",
+  setupText: "The first account is yours, and you decide who else gets one.",
+  setupNoCode: "Open the whole link that the program has printed at its start, with all that follows the #.",
+  setupOver: "This page has done its work",
+  setupOverText: "There is a first account already. Log in with it.",
+  resetTitle: "A new password",
+  resetText: "You will be logged in with it at once.",
+  backToStart: "To the start",
+  backToRooms: "Back to the rooms",
+
+  firstRunTitle: "Your chat is ready",
+  firstRunText: "Send this link to your colleagues, or let them scan the picture.",
+  toRooms: "To the rooms",
+};
 
 /** The same in Korean. */
 export const korean: Record<keyof typeof english, string> = {
@@ -13,12 +54,8 @@ export const korean: Record<keyof typeof english, string> = {
   passwordHint: "8자 이상. 짧은 문장이면 외우기 쉽습니다.",
   colour: "색",
   colourNumber: "색 {count}",
-  enter: "입장",
   entering: "잠시만요…",
   enterAsGuest: "손님으로 들어가기",
-  logIn: "로그인",
-  logOut: "로그아웃",
-  logOutUnsent: "아직 보내지 못한 메시지 {count}개가 사라집니다.",
   usePasskey: "패스키로 로그인",
   signUp: "계정 만들기",
   makeAccount: "첫 계정 만들기",
@@ -42,7 +79,7 @@ export const korean: Record<keyof typeof english, string> = {
 
   firstRunTitle: "준비가 끝났습니다",
   firstRunText: "이 링크를 함께할 사람들에게 보내거나, 그림을 찍게 하세요.",
-  address: "이 서버의 주소",
-  isLocal: "지금은 이 컴퓨터에서만 들어올 수 있습니다. 다른 사람도 들어오게 하려면 이렇게 시작하세요.",
   toRooms: "대화방으로",
 };
+
+export const say = speaker(english, korean);
