@@ -56,9 +56,10 @@ describe("axe finds nothing serious in any state of messages, reading and pictur
           if (n > 0) await page.emulateMedia(scheme);
           await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
           if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
-          const { violations, passes } = await page.evaluate((isFirst) =>
+          const { violations, passes, incomplete } = await page.evaluate((isFirst) =>
             globalThis.axe.run(document, isFirst ? {} : { runOnly: ["color-contrast"] }), n === 0);
-          assert.ok(passes.length >= 1, `axe has looked at ${state}`);
+          // What lies on a picture it leaves to those who look.
+          assert.ok(passes.length + incomplete.length >= 1, `axe has looked at ${state}`);
           const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
           assert.deepEqual(serious.map(({ id, nodes }) => [id, nodes.map(({ html, any }) => [html.slice(0, 200), any[0]?.message])]), [],
             `${state}, ${JSON.stringify(scheme)}`);
