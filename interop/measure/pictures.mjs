@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { launch } from "../tests/support/browser.mjs";
 import { Chat, DESKTOP, PASSWORD, Person, PHONE } from "../tests/support/chat.mjs";
+import { fullDisk, messageStates, prepare } from "../tests/support/message-states.mjs";
 import { until } from "../tests/support/waiting.mjs";
 
 const { values } = parseArgs({
@@ -92,11 +93,13 @@ async function populated(language) {
   await people[1].line.say(direct.id, texts.lobby[0][1]);
   const empty = await chat.makeRoom(language === "ko" ? "새로 만든 방" : "Brand new", { description: texts.rooms[0][1] });
   const guest = await chat.guest(language === "ko" ? "지나가던 손님" : "A passing guest");
-  return { chat, people, lobby, rooms, locked, direct, empty, guest };
+  const said = await prepare(chat, people.slice(0, 3), language);
+  const disk = await fullDisk(texts.people[0]);
+  return { chat, people, lobby, rooms, locked, direct, empty, guest, said, disk };
 }
 
 /** Every state: how a page gets there. `page` is the owner's; `others` opens pages of other people. */
-function states({ chat, people, lobby, locked, direct, empty, guest, rooms }, language) {
+function states({ chat, people, lobby, locked, direct, empty, guest, rooms, said }, language) {
   const lobbyAddress = chat.room(lobby.id);
   const enter = async (page, address = lobbyAddress) => {
     await page.goto(address);
@@ -303,6 +306,7 @@ function states({ chat, people, lobby, locked, direct, empty, guest, rooms }, la
       await page.goto(`${chat.url}/settings`);
       await page.locator("section").first().waitFor();
     } },
+    ...messageStates(chat, said),
     settled,
   };
 }
@@ -326,6 +330,7 @@ async function all() {
       for (const variant of variants) await draw(world, variant);
     } finally {
       await world.chat.stop();
+      await world.disk.stop();
     }
     for (const variant of variants) if (isWanted("first")) await firstRun(variant);
   }
@@ -342,16 +347,16 @@ function optionsOf({ device, colorScheme, language }) {
 
 async function draw(world, variant) {
   const { settled, ...all } = states(world, variant.language);
-  const { chat, people, guest } = world;
-  const cookies = { nobody: undefined, owner: chat.owner, other: people[2].cookie, guest: guest.cookie };
+  const { chat, people, guest, disk } = world;
+  const cookies = { nobody: undefined, owner: chat.owner, other: people[2].cookie, guest: guest.cookie, disk: disk.owner };
   const pages = {};
   for (const [state, { who = "owner", go, after, isLong }] of Object.entries(all)) {
     if (!isWanted(state)) continue;
     const cookie = who === "fresh" ? (await chat.guest(`fresh ${variant.name}`)).cookie : cookies[who];
-    const page = (pages[who] ??= await chat.page(browser, cookie, optionsOf(variant)));
+    const page = (pages[who] ??= await (who === "disk" ? disk : chat).page(browser, cookie, optionsOf(variant)));
     page.setDefaultTimeout(15_000);
     try {
-      await go(page);
+      await go(page, disk);
       await settled(page);
       await page.waitForLoadState("networkidle", { timeout: 2_000 }).catch(() => {});
       await page.screenshot({ path: path.join(folder, `${state}.${variant.name}.png`) });

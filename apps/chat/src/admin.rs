@@ -64,6 +64,7 @@ impl Admin {
             rooms: census.rooms,
             messages: census.messages,
             database_bytes: census.database_bytes,
+            picture_bytes: census.picture_bytes,
             free_bytes: census.free_bytes,
             free_bytes_min: census.free_bytes_min,
             memory_bytes: memory::resident_bytes(),

@@ -148,6 +148,11 @@ pub(crate) async fn text(app: &App) -> Result<String, StoreError> {
         "Bytes of the database with its log",
         census.database_bytes,
     );
+    gauge(
+        "sockeye_chat_picture_bytes",
+        "Bytes of the pictures, without their thumbnails",
+        census.picture_bytes,
+    );
     if let Some(free_bytes) = census.free_bytes {
         gauge(
             "sockeye_chat_disk_free_bytes",

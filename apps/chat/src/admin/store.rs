@@ -29,6 +29,8 @@ pub struct Census {
     pub messages: u64,
     /// Bytes of the database with its log.
     pub database_bytes: u64,
+    /// Bytes of the pictures, without their thumbnails.
+    pub picture_bytes: u64,
     /// Bytes that are free where it lies; `None` where the system does not tell.
     pub free_bytes: Option<u64>,
     /// Bytes that have to be free for a message to be stored.

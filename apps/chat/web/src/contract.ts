@@ -861,6 +861,8 @@ export type Overview = {
   messages: number,
   /** Bytes of the database. */
   database_bytes: number,
+  /** Bytes of the pictures, without their thumbnails. */
+  picture_bytes: number,
   /** Bytes that are free where it lies; `null` where the system does not tell. */
   free_bytes: number | null,
   /** Bytes that have to be free for a message to be stored. */

@@ -137,8 +137,9 @@ pub(super) fn overview(overview: &Overview) -> String {
         ),
         format!("rooms     {}, {}", overview.rooms, plural(overview.messages, "message")),
         format!(
-            "disk      {} used, {free} free, {} have to be",
+            "disk      {} used and {} of pictures, {free} free, {} have to be",
             mib(overview.database_bytes),
+            mib(overview.picture_bytes),
             mib(overview.free_bytes_min)
         ),
         format!("memory    {memory}"),
@@ -231,6 +232,7 @@ mod tests {
             rooms: 5,
             messages: 6,
             database_bytes: 3 << 19,
+            picture_bytes: 5 << 20,
             free_bytes: None,
             free_bytes_min: 64 << 20,
             memory_bytes: Some(20 << 20),
@@ -239,7 +241,7 @@ mod tests {
         });
         for part in [
             "2 with an account, 1 guest, 3 online, 4 sessions",
-            "1.5 MiB used, not known free, 64.0 MiB have to be",
+            "1.5 MiB used and 5.0 MiB of pictures, not known free, 64.0 MiB have to be",
             "guests    on",
             "  --messages-per-second        200  reached 2 times",
             "  --rooms-per-hour            none",

@@ -55,7 +55,8 @@ impl AdminStore for Sqlite {
                     (SELECT count(*) FROM people WHERE role = 'guest' AND visitor IS NULL AND closed_at IS NULL) AS guests,
                     (SELECT count(*) FROM sessions WHERE expires_at > ?1) AS sessions,
                     (SELECT count(*) FROM rooms WHERE public_id <> '') AS rooms,
-                    (SELECT count(*) FROM messages) AS messages",
+                    (SELECT count(*) FROM messages) AS messages,
+                    (SELECT coalesce(sum(bytes), 0) FROM (SELECT bytes FROM pictures GROUP BY file)) AS pictures",
         )
         .bind(now)
         .fetch_one(&self.database.reads())
@@ -68,6 +69,7 @@ impl AdminStore for Sqlite {
             rooms: row.try_get("rooms")?,
             messages: row.try_get("messages")?,
             database_bytes: self.database.bytes(),
+            picture_bytes: row.try_get("pictures")?,
             free_bytes: space.map(|space| space.free_bytes),
             free_bytes_min: self.health.free_bytes_min(space),
             refused_for_space: self.health.refused_for_space(),

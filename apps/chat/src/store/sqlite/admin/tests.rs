@@ -363,8 +363,16 @@ async fn everything_is_counted() {
     f.sql("INSERT INTO people (id, role, name, colour, visitor, created_at) VALUES ('v', 'guest', 'V', 0, 'x', 0)")
         .await;
     f.sql("INSERT INTO messages (room_id, name, msg, at) SELECT id, 'x', 'x', 0 FROM rooms").await;
+    // The same file twice is there once.
+    f.sql(
+        "INSERT INTO pictures (id, room, person, file, thumbnail, width, height, bytes, is_animated, created_at)
+         SELECT column1, id, 'ben', column2, 't', 1, 1, column3, 0, 0
+         FROM (SELECT id FROM rooms LIMIT 1), (VALUES ('a', 'same', 70), ('b', 'same', 70), ('c', 'other', 5))",
+    )
+    .await;
     f.does(&Actor::CommandLine, close("eve")).await.unwrap();
     let census = f.store.census(now()).await.unwrap();
+    assert_eq!(census.picture_bytes, 75);
     assert_eq!((census.accounts, census.guests, census.sessions), (2, 0, 1));
     assert_eq!((census.rooms, census.messages, census.free_bytes_min), (1, 1, 7));
     assert_eq!(f.store.people_page(None, "", now()).await.unwrap().unwrap().people.len(), 2);
