@@ -8,8 +8,8 @@ import { newerThan, newestOf, type Span, Tops } from "./viewport.ts";
 const END_DISTANCE = 60;
 /** Closer than this to what is not here it is asked for, pixels, at least; a page of what is seen if that is more. */
 const NEAR_MIN = 1000;
-/** How far beyond what is seen lines are drawn, pixels, at least; a page of what is seen if that is more. */
-const BEYOND_MIN = 1200;
+/** How far beyond what is seen lines are drawn, pixels. After a jump all of them are new, which is one task. */
+const BEYOND = 800;
 /** More lines than this at once are a history, which is not read aloud as news. */
 const ANNOUNCED_MAX = 10;
 /** How many lines are drawn before the page knows how high they are. */
@@ -230,8 +230,7 @@ export class Scroller {
   private spanNow(log: HTMLElement): Span {
     const { tops, lines } = this;
     const height = log.clientHeight;
-    const beyond = Math.max(height, BEYOND_MIN);
-    if (this.isFollowing) return { ...tops.between(tops.total - height - beyond, tops.total), to: lines.length };
+    if (this.isFollowing) return { ...tops.between(tops.total - height - BEYOND, tops.total), to: lines.length };
     let top = log.scrollTop;
     for (const { key, distance } of this.anchors) {
       const index = this.indexOf(key);
@@ -239,7 +238,7 @@ export class Scroller {
       top = tops.of(index) - distance;
       break;
     }
-    return tops.between(top - beyond, top + height + beyond);
+    return tops.between(top - BEYOND, top + height + BEYOND);
   }
 
   /** The log takes the focus of a line that will not be drawn any more. */
