@@ -164,6 +164,11 @@ export class App {
     this.toasts = [...this.toasts.slice(-2), { key: `t${this.toastsMade++}`, text, tone }];
   }
 
+  /** Says that a part of the page could not be loaded, and why if that is known. */
+  tellNotLoaded(): void {
+    this.tell(this.visit?.connection.isOnline === false ? sayRefusal({ code: "offline" }) : say("notLoaded"), "danger");
+  }
+
   dismiss(key: string): void {
     this.toasts = this.toasts.filter((toast) => toast.key !== key);
   }
