@@ -3,7 +3,7 @@
 use sockeye::Io;
 
 use super::contract::{EDITED, MESSAGE, REACTED};
-use super::store::{EditedMessage, Reaction, Said};
+use super::store::{EditedMessage, ReactedMessage, Said};
 use crate::app::App;
 use crate::conversation::{self, room_key};
 use crate::notes;
@@ -49,8 +49,8 @@ pub(crate) fn deliver_edited(app: &App, io: &Io, message: &EditedMessage) {
 }
 
 /// Tells everybody who has opened the room of a reaction. Runs in the store's writer, in stored order.
-pub(crate) fn deliver_reaction(_: &App, io: &Io, reaction: &Reaction) {
-    let Reaction { reacted, is_changed } = reaction;
+pub(crate) fn deliver_reaction(_: &App, io: &Io, reaction: &ReactedMessage) {
+    let ReactedMessage { reacted, is_changed } = reaction;
     if *is_changed && let Some(chat) = io.of(conversation::PATH) {
         settle(chat.to(room_key(&reacted.room)).emit(REACTED, reacted));
     }

@@ -97,7 +97,7 @@ pub struct EditedMessage {
 
 /// A message that somebody reacts to, or does not any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reaction {
+pub struct ReactedMessage {
     /// How it is now.
     pub reacted: Reacted,
     /// Whether it was otherwise before.
@@ -176,7 +176,7 @@ pub trait MessageStore {
         touch: Touch,
         emoji: Emoji,
         is_on: bool,
-        done: TouchDone<Reaction>,
+        done: TouchDone<ReactedMessage>,
     ) -> Result<(), StoreError>;
 
     /// A page of a room's messages as a person sees them: at most so many, at most

@@ -17,7 +17,7 @@ use crate::input::{Emoji, MessageText};
 use crate::messages::contract::{Author, Edit, History, Message, REACTORS_MAX};
 use crate::messages::mentions::{is_for_all, is_mentioned};
 use crate::messages::store::{
-    Changes, EditedMessage, MessageStore, NewMessage, Page, Reaction, Said, SaidDone, Touch,
+    Changes, EditedMessage, MessageStore, NewMessage, Page, ReactedMessage, Said, SaidDone, Touch,
     TouchDone, TouchError,
 };
 use crate::notes::store::Posted;
@@ -86,7 +86,7 @@ impl MessageStore for Sqlite {
         touch: Touch,
         emoji: Emoji,
         is_on: bool,
-        done: TouchDone<Reaction>,
+        done: TouchDone<ReactedMessage>,
     ) -> Result<(), StoreError> {
         self.queue(
             move |within| Box::pin(touch::react(within, touch, emoji, is_on)),

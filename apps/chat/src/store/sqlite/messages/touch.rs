@@ -7,7 +7,7 @@ use super::{About, mention};
 use crate::input::{Emoji, MessageText};
 use crate::messages::contract::{EDITS_MAX, Edited, REACTIONS_MAX, Reacted};
 use crate::messages::mentions::is_for_all;
-use crate::messages::store::{EditedMessage, Reaction, Touch, TouchError};
+use crate::messages::store::{EditedMessage, ReactedMessage, Touch, TouchError};
 use crate::rooms::access::{Access, may_delete};
 use crate::store::StoreError;
 use crate::store::sqlite::rooms::room_by_id;
@@ -63,7 +63,7 @@ pub(super) async fn react(
     touch: Touch,
     emoji: Emoji,
     is_on: bool,
-) -> Outcome<Reaction> {
+) -> Outcome<ReactedMessage> {
     match Here::find(within, touch, Deed::React).await? {
         Ok(mut here) => here.react(emoji.as_str(), is_on).await,
         Err(error) => Ok(Err(error)),
@@ -166,7 +166,7 @@ impl Here<'_> {
         Ok(changed)
     }
 
-    async fn react(&mut self, emoji: &str, is_on: bool) -> Outcome<Reaction> {
+    async fn react(&mut self, emoji: &str, is_on: bool) -> Outcome<ReactedMessage> {
         let changed = if is_on {
             let others: u32 = sqlx::query_scalar(
                 "SELECT count(DISTINCT emoji) FROM reactions WHERE message = ?1 AND emoji <> ?2",
@@ -213,7 +213,7 @@ impl Here<'_> {
             is_on,
             change,
         };
-        Ok(Ok(Reaction { reacted, is_changed }))
+        Ok(Ok(ReactedMessage { reacted, is_changed }))
     }
 
     /// Whether the message has pictures.
