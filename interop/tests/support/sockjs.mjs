@@ -56,9 +56,14 @@ export class Reference {
 /** A whole answer: `{ status, headers, body }`. */
 export async function ask(method, url, { headers = {}, body } = {}) {
   const response = await begin(method, url, headers, body).answered;
+  return { status: response.statusCode, headers: response.headers, body: await textOf(response) };
+}
+
+/** What an answer says, to its end. */
+export async function textOf(response) {
   let text = "";
   for await (const chunk of response.setEncoding("utf8")) text += chunk;
-  return { status: response.statusCode, headers: response.headers, body: text };
+  return text;
 }
 
 export const get = (url, options) => ask("GET", url, options);

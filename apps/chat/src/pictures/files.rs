@@ -261,6 +261,9 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::time::Instant;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -343,24 +346,29 @@ mod tests {
         let data = TempDir::new().unwrap();
         let files = Files::open(data.path()).unwrap();
         let name = keep(&files, b"a").name().to_owned();
-        let sweeper = {
-            let (files, name) = (files.clone(), name.clone());
-            std::thread::spawn(move || {
-                let mut deleted = 0;
-                for _ in 0..2_000 {
+        let (deleted, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
+        let end = Instant::now() + Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) && Instant::now() < end {
                     if let Ok(file) = File::options().append(true).open(files.path(&name)) {
                         // As if an hour had gone by.
                         let _ = file.set_modified(SystemTime::now() - 2 * GRACE);
                     }
-                    deleted += u32::from(files.delete(&name).unwrap_or(false));
+                    deleted.fetch_add(
+                        u32::from(files.delete(&name).unwrap_or(false)),
+                        Ordering::Relaxed,
+                    );
                 }
-                deleted
-            })
-        };
-        for _ in 0..200 {
-            let held = keep(&files, b"a");
-            assert_eq!(fs::read(files.path(held.name())).unwrap(), b"a");
-        }
-        assert!(sweeper.join().unwrap() > 0);
+            });
+            let mut kept = 0;
+            while (kept < 200 || deleted.load(Ordering::Relaxed) == 0) && Instant::now() < end {
+                let held = keep(&files, b"a");
+                assert_eq!(fs::read(files.path(held.name())).unwrap(), b"a");
+                kept += 1;
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        assert!(deleted.into_inner() > 0);
     }
 }
