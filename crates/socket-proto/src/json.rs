@@ -140,7 +140,13 @@ fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
 }
 
 /// Appends `text` as a JSON string, escaped as `JSON.stringify` does.
-pub(crate) fn push_quoted(out: &mut String, text: &str) {
+///
+/// ```
+/// let mut json = String::new();
+/// sockeye_socket_proto::push_quoted(&mut json, "a \"b\"");
+/// assert_eq!(json, r#""a \"b\"""#);
+/// ```
+pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     loop {

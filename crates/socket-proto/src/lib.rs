@@ -68,9 +68,10 @@ pub use event::{
     Event, EventName, Listen, RESERVED_EVENTS, Request, ReservedName, Subscribe, event_name,
     is_reserved, to_event_name,
 };
+pub use json::push_quoted;
 #[cfg(feature = "msgpack")]
 #[cfg_attr(docsrs, doc(cfg(feature = "msgpack")))]
-pub use msgpack::MsgpackParser;
+pub use msgpack::{MsgpackParser, decode_msgpack, encode_msgpack};
 pub use packet::{DecodeError, Limits, Packet, PacketKind};
 pub use parser::{Audience, Messages, Outgoing, PacketDecoder, Parser, transcode};
 pub use payload::emit_as::{ArgsRef, EmitAs};
@@ -78,4 +79,4 @@ pub use payload::{
     Args, Binary, EncodeError, FromArgs, PayloadError, RawArgs, decode_args, encode_args,
     with_encoded_args,
 };
-pub use raw_event::{EventRef, RawEvent};
+pub use raw_event::{EventRef, RawEvent, split_event};

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use crate::decoder::Incoming;
 use crate::packet::{DecodeError, Limits};
 use crate::parser::{Audience, Messages, Outgoing, PacketDecoder, Parser};
+use crate::payload::RawArgs;
 
 /// The parser of packets as MessagePack, as `socket.io-msgpack-parser` 3 writes them.
 ///
@@ -41,6 +42,33 @@ impl Parser for MsgpackParser {
     fn audience(&self) -> Audience {
         Audience::BinaryFirst
     }
+}
+
+/// Appends JSON as MessagePack: one value, or several with commas between them, one behind the other.
+/// `json` is checked JSON; its placeholders become the `attachments` that they stand for. It is how
+/// Socket.IO servers of a cluster write to each other what has binary data in it.
+///
+/// ```
+/// use sockeye_socket_proto::{Limits, decode_msgpack, encode_msgpack};
+///
+/// let mut out = Vec::new();
+/// encode_msgpack(r#"["emitter",{"type":2}]"#, &[], &mut out);
+/// assert_eq!(out, b"\x92\xa7emitter\x81\xa4type\x02");
+/// assert_eq!(decode_msgpack(&out, &Limits::default())?.json(), r#"["emitter",{"type":2}]"#);
+/// # Ok::<(), sockeye_socket_proto::DecodeError>(())
+/// ```
+pub fn encode_msgpack(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
+    write::values(json, attachments, out);
+}
+
+/// Reads one value of MessagePack as JSON with placeholders for its binary data: as
+/// [`MsgpackParser`] reads payloads, without recursion.
+///
+/// # Errors
+/// It is no MessagePack, there is more behind the value, or it breaks a limit: of `limits` those of
+/// attachments and of depth count.
+pub fn decode_msgpack(bytes: &[u8], limits: &Limits) -> Result<RawArgs, DecodeError> {
+    read::value(bytes, limits)
 }
 
 struct MsgpackDecoder {

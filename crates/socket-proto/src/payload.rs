@@ -89,6 +89,12 @@ impl RawArgs {
         &self.attachments
     }
 
+    /// Arguments of a text and attachments that are there already: the text is checked JSON.
+    #[cfg(feature = "msgpack")]
+    pub(crate) fn from_parts(json: String, attachments: Vec<Bytes>) -> Self {
+        Self { json, attachments }
+    }
+
     /// The text and the attachments.
     pub fn into_parts(self) -> (String, Vec<Bytes>) {
         (self.json, self.attachments)

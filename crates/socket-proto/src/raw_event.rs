@@ -1,7 +1,10 @@
 //! Events before their payload is decoded: borrowed while they are passed on, owned where they are kept.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
+use crate::json;
 use crate::payload::{FromArgs, PayloadError, RawArgs};
 
 /// A borrowed event: its name, and its arguments as they stand in the packet. [`RawEvent`] is the
@@ -52,6 +55,25 @@ impl EventRef<'_> {
         let attachments = self.attachments.iter().map(Bytes::len).sum::<usize>();
         self.name.len() + self.args.len() + attachments
     }
+}
+
+/// Splits the JSON array of an event into its name and its arguments, which stay as they are. The name
+/// may be a number, as in packets. `None`: it is no array, or has no name, or is not valid JSON.
+///
+/// ```
+/// use sockeye_socket_proto::split_event;
+///
+/// assert_eq!(split_event(r#"["say","hello",7]"#), Some(("say".into(), r#""hello",7"#)));
+/// assert_eq!(split_event("[]"), None);
+/// ```
+pub fn split_event(array: &str) -> Option<(Cow<'_, str>, &str)> {
+    let (name, args) = json::split_event(json::trim(array)).ok()?;
+    let name = match name.as_bytes().first()? {
+        b'"' => json::unquote(name)?,
+        b'-' | b'0'..=b'9' => Cow::Borrowed(name),
+        _ => return None,
+    };
+    Some((name, args))
 }
 
 /// An owned event, with its arguments as they came: for handlers of events without a declaration, and

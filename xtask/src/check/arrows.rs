@@ -7,7 +7,7 @@ use crate::workspace::Workspace;
 
 /// What each crate may name under `[dependencies]`. A crate that is missing here is a violation:
 /// whoever adds one decides where it stands.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("sockeye-ws", &[]),
     ("sockeye-engine-proto", &[]),
     ("sockeye-socket-proto", &[]),
@@ -33,7 +33,8 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ),
     ("sockeye-example-contract", &["sockeye-socket-proto"]),
     ("sockeye-testing", &["sockeye", "sockeye-socket-proto", "sockeye-net", "sockeye-ws"]),
-    ("sockeye-cluster", &["sockeye"]),
+    ("sockeye-cluster-proto", &["sockeye-socket-proto"]),
+    ("sockeye-cluster", &["sockeye", "sockeye-cluster-proto"]),
     ("sockeye-redis", &["sockeye-cluster"]),
     ("sockeye-postgres", &["sockeye-cluster"]),
     ("sockeye-nats", &["sockeye-cluster"]),

@@ -10,7 +10,8 @@ use super::source::{Token, declared_modules, paths, tokens, without_tests};
 use crate::workspace::Workspace;
 
 /// The crates this is about.
-const CRATES: [&str; 3] = ["sockeye-ws", "sockeye-engine-proto", "sockeye-socket-proto"];
+const CRATES: [&str; 4] =
+    ["sockeye-ws", "sockeye-engine-proto", "sockeye-socket-proto", "sockeye-cluster-proto"];
 
 /// Crates that may not stand anywhere in their normal dependency tree; a `*` ends a prefix.
 const FORBIDDEN_CRATES: [&str; 28] = [

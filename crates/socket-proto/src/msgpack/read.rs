@@ -10,6 +10,7 @@ use crate::decoder::Incoming;
 use crate::event::is_reserved;
 use crate::json;
 use crate::packet::{DecodeError, Limits, PacketKind};
+use crate::payload::RawArgs;
 
 /// The members of a packet's map. Of a repeated one the last counts.
 #[derive(Default)]
@@ -67,6 +68,19 @@ pub(super) fn packet<'a>(
             Ok(members.id.map(|id| Incoming::Ack { namespace, id, args, attachments }))
         }
         (Kind::Disconnect, Some(_)) | (_, None) => Err(wrong),
+    }
+}
+
+/// Reads one value that is all there is.
+pub(super) fn value(bytes: &[u8], limits: &Limits) -> Result<RawArgs, DecodeError> {
+    let (mut tokens, mut json) = (Tokens::new(bytes), String::with_capacity(bytes.len() * 2));
+    let mut payload = Payload { limits, out: &mut json, attachments: Vec::new(), bytes: 0 };
+    payload.value(&mut tokens)?;
+    let attachments = payload.attachments;
+    if tokens.is_at_end() {
+        Ok(RawArgs::from_parts(json, attachments))
+    } else {
+        Err(tokens.error())
     }
 }
 

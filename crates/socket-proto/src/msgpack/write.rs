@@ -54,7 +54,7 @@ fn head(out: &mut Vec<u8>, kind: Kind, namespace: &str, id: Option<u64>, has_dat
 }
 
 /// Appends checked JSON: one value, or several with commas between them, or none.
-fn values(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
+pub(super) fn values(json: &str, attachments: &[Bytes], out: &mut Vec<u8>) {
     measured(json, &measure(json), attachments, out);
 }
 
