@@ -121,7 +121,7 @@ pub fn encode(message: &Message<'_>) -> Option<Vec<u8>> {
     }
     let attachments = match &message.body {
         Body::Emit { event, .. } | Body::ServerSideEmit { event, .. } => event.attachments,
-        Body::Ack { answer, .. } | Body::Handled { answer, .. } => answer.attachments,
+        Body::Ack { answer, .. } | Body::Handled { answer, .. } => &answer.attachments,
         _ => &[],
     };
     let bytes: usize = attachments.iter().map(|one| one.len() + 5).sum();
@@ -177,19 +177,28 @@ fn write(object: &mut ObjectWriter<'_>, message: &Message<'_>, body: &Body<'_>) 
             object.number("clientCount", count);
             answerer(object, message);
         }
-        Body::Ack { answer, .. } => {
+        Body::Ack { socket, answer, .. } => {
             head(kind::BROADCAST_ACK, false);
             object.request(body.request());
-            object.json("packet", answer.json);
+            object.json("packet", &answer.json);
+            if let Some(socket) = socket {
+                object.text("sid", socket);
+            }
             answerer(object, message);
             return true;
         }
         Body::Handled { answer, .. } => {
             head(kind::SERVER_SIDE_EMIT, false);
             object.request(body.request());
-            object.json("data", answer.json);
+            object.json("data", &answer.json);
             answerer(object, message);
             return !answer.attachments.is_empty();
+        }
+        Body::Unhandled { .. } => {
+            head(kind::SERVER_SIDE_EMIT, false);
+            object.request(body.request());
+            object.flag("unhandled", true);
+            answerer(object, message);
         }
         Body::Sockets { sockets, .. } => {
             object.request(body.request());
@@ -281,6 +290,8 @@ struct Members<'a> {
     sockets: Option<Vec<WireSocket<'a>>>,
     #[serde(rename = "clientCount", default)]
     count: Option<u64>,
+    #[serde(default)]
+    unhandled: Option<bool>,
 }
 
 fn missing(member: &'static str) -> impl Fn() -> ReadError {
@@ -366,6 +377,9 @@ pub fn read_answer<'a>(
             let sockets = members.sockets.ok_or_else(missing("sockets"))?;
             Body::Sockets { request, sockets: sockets.into_iter().map(Into::into).collect() }
         }
+        Some(kind::SERVER_SIDE_EMIT) if members.unhandled == Some(true) => {
+            Body::Unhandled { request }
+        }
         Some(kind::SERVER_SIDE_EMIT) => {
             Body::Handled { request, answer: parts::value(members.data, attachments) }
         }
@@ -373,7 +387,8 @@ pub fn read_answer<'a>(
             Body::Asked { request, count: members.count.ok_or_else(missing("clientCount"))? }
         }
         Some(kind::BROADCAST_ACK) => {
-            Body::Ack { request, answer: parts::value(members.packet, attachments) }
+            let answer = parts::value(members.packet, attachments);
+            Body::Ack { request, socket: members.sid.map(|text| text.0), answer }
         }
         Some(other) => return Err(ReadError::UnknownType(other)),
     };

@@ -8,7 +8,8 @@
 //! - [`classic`]: the form of the older adapter for Redis, in which a broadcast, a request and a response each have
 //!   channels and a shape of their own.
 //!
-//! [`channels`] names the channels and streams that each of them uses. What comes from a bus is untrusted: whoever may
+//! [`Node`](node::Node) is one server's part in the cluster: who else is there, what was asked of whom, what is still
+//! missing. [`channels`] names the channels and streams that each of them uses. What comes from a bus is untrusted: whoever may
 //! publish can send anything. Reading checks types and the limits of [`Limits`], never panics, never recurses without
 //! bound, and a message that is refused says why.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -28,10 +29,15 @@ mod received;
 // The parts of messages as they stand in JSON, which both forms share.
 mod parts;
 
+// What servers of this project tell each other of themselves.
+mod heartbeat;
+
 pub mod channels;
 pub mod classic;
 pub mod messages;
+pub mod node;
 
+pub use heartbeat::Heartbeat;
 pub use message::{Body, Emitted, Flags, Message, RemoteSocket, Targets, Value};
 pub use received::{Limits, ReadError, Received};
 

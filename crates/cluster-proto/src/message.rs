@@ -87,6 +87,8 @@ pub enum Body<'a> {
     Ack {
         /// The id of the request.
         request: Cow<'a, str>,
+        /// Which socket's; servers of this project tell it, Node's do not.
+        socket: Option<Cow<'a, str>>,
         /// The first argument of the answer: Node passes no other on.
         answer: Value<'a>,
     },
@@ -103,6 +105,12 @@ pub enum Body<'a> {
         request: Cow<'a, str>,
         /// The answer's one argument.
         answer: Value<'a>,
+    },
+    /// To [`ServerSideEmit`](Self::ServerSideEmit): the sender has no handler for it. Node's servers do not answer then,
+    /// and would take this for an answer without a value: it is for servers of this project only.
+    Unhandled {
+        /// The id of the request.
+        request: Cow<'a, str>,
     },
 }
 
@@ -141,12 +149,12 @@ pub struct Emitted<'a> {
 }
 
 /// One JSON value, or none where nothing was answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Value<'a> {
     /// The text; empty: no value, `undefined` in JavaScript.
-    pub json: &'a str,
+    pub json: Cow<'a, str>,
     /// What the placeholders in it stand for.
-    pub attachments: &'a [Bytes],
+    pub attachments: Cow<'a, [Bytes]>,
 }
 
 /// A socket of another server.
@@ -174,7 +182,11 @@ impl Body<'_> {
     pub fn is_answer(&self) -> bool {
         matches!(
             self,
-            Body::Asked { .. } | Body::Ack { .. } | Body::Sockets { .. } | Body::Handled { .. }
+            Body::Asked { .. }
+                | Body::Ack { .. }
+                | Body::Sockets { .. }
+                | Body::Handled { .. }
+                | Body::Unhandled { .. }
         )
     }
 
@@ -186,7 +198,8 @@ impl Body<'_> {
             | Body::Asked { request, .. }
             | Body::Ack { request, .. }
             | Body::Sockets { request, .. }
-            | Body::Handled { request, .. } => Some(request),
+            | Body::Handled { request, .. }
+            | Body::Unhandled { request } => Some(request),
             Body::InitialHeartbeat
             | Body::Heartbeat
             | Body::Close
@@ -201,6 +214,19 @@ impl<'a> Targets<'a> {
     /// The sockets in one room.
     pub fn room(name: impl Into<Cow<'a, str>>) -> Self {
         Self { rooms: vec![name.into()], except: Vec::new() }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// A value that is there already, borrowed.
+    pub fn new(json: &'a str, attachments: &'a [Bytes]) -> Self {
+        Self { json: json.into(), attachments: attachments.into() }
+    }
+
+    /// Copies it. Attachments are shared, not copied.
+    pub fn into_owned(self) -> Value<'static> {
+        let (json, attachments) = (self.json.into_owned(), self.attachments.into_owned());
+        Value { json: json.into(), attachments: attachments.into() }
     }
 }
 

@@ -160,10 +160,13 @@ fn read_body<'a>(
             Body::ServerSideEmit { event, request: request.map(|text| text.0) }
         }
         kind::SERVER_SIDE_EMIT_RESPONSE | kind::BROADCAST_ACK => {
-            let Answer { request, packet } = part(data)?;
+            let Answer { request, packet, socket, unhandled } = part(data)?;
             let (request, answer) = (request.0, parts::value(packet, attachments));
             match number {
-                kind::BROADCAST_ACK => Body::Ack { request, answer },
+                kind::BROADCAST_ACK => {
+                    Body::Ack { request, socket: socket.map(|text| text.0), answer }
+                }
+                _ if unhandled == Some(true) => Body::Unhandled { request },
                 _ => Body::Handled { request, answer },
             }
         }
@@ -235,6 +238,10 @@ struct Answer<'a> {
     request: Text<'a>,
     #[serde(borrow, default, deserialize_with = "parts::present")]
     packet: Option<&'a RawValue>,
+    #[serde(borrow, rename = "sid", default)]
+    socket: Option<Text<'a>>,
+    #[serde(default)]
+    unhandled: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -303,7 +310,7 @@ fn number(body: &Body<'_>) -> u64 {
         Body::Fetch { .. } => kind::FETCH_SOCKETS,
         Body::Sockets { .. } => kind::FETCH_SOCKETS_RESPONSE,
         Body::ServerSideEmit { .. } => kind::SERVER_SIDE_EMIT,
-        Body::Handled { .. } => kind::SERVER_SIDE_EMIT_RESPONSE,
+        Body::Handled { .. } | Body::Unhandled { .. } => kind::SERVER_SIDE_EMIT_RESPONSE,
         Body::Asked { .. } => kind::BROADCAST_CLIENT_COUNT,
         Body::Ack { .. } => kind::BROADCAST_ACK,
     }
@@ -313,7 +320,7 @@ fn number(body: &Body<'_>) -> u64 {
 fn attachments<'m>(body: &'m Body<'_>) -> &'m [Bytes] {
     match body {
         Body::Emit { event, .. } | Body::ServerSideEmit { event, .. } => event.attachments,
-        Body::Ack { answer, .. } | Body::Handled { answer, .. } => answer.attachments,
+        Body::Ack { answer, .. } | Body::Handled { answer, .. } => &answer.attachments,
         _ => &[],
     }
 }
@@ -370,9 +377,20 @@ fn data(body: &Body<'_>) -> Option<String> {
             object.text("requestId", request);
             object.number("clientCount", count);
         }
-        Body::Ack { request, answer } | Body::Handled { request, answer } => {
+        Body::Ack { request, socket, answer } => {
             object.text("requestId", request);
-            object.json("packet", answer.json);
+            object.json("packet", &answer.json);
+            if let Some(socket) = socket {
+                object.text("sid", socket);
+            }
+        }
+        Body::Handled { request, answer } => {
+            object.text("requestId", request);
+            object.json("packet", &answer.json);
+        }
+        Body::Unhandled { request } => {
+            object.text("requestId", request);
+            object.flag("unhandled", true);
         }
     }
     object.end();

@@ -132,7 +132,10 @@ pub(crate) fn present<'de: 'a, 'a, D: Deserializer<'de>>(
 
 /// A value that may be left out.
 pub(crate) fn value<'a>(json: Option<&'a RawValue>, attachments: &'a [Bytes]) -> Value<'a> {
-    Value { json: json.map_or("", RawValue::get), attachments }
+    match json {
+        Some(json) => Value::new(json.get(), attachments),
+        None => Value::default(),
+    }
 }
 
 /// A socket of another server.

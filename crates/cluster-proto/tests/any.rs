@@ -35,7 +35,7 @@ fn parts() -> impl Strategy<Value = Parts> {
     let flags = (any::<bool>(), any::<Option<bool>>(), any::<Option<u16>>(), any::<bool>());
     let bytes = vec(any::<u8>(), 0..300).prop_map(Bytes::from);
     (
-        0..13u8,
+        0..14u8,
         vec(name(), 4),
         vec(name(), 0..4),
         vec(name(), 0..3),
@@ -69,10 +69,7 @@ fn message<'a>(parts: &'a Parts, args: &'a str) -> Message<'a> {
     let request = parts.asks.then(|| text(1));
     // An answer is one value.
     let is_one = parts.args.len() + parts.attachments.len() == 1;
-    let answer = Value {
-        json: if is_one { args } else { "" },
-        attachments: if is_one { &parts.attachments } else { &[] },
-    };
+    let answer = if is_one { Value::new(args, &parts.attachments) } else { Value::default() };
     let body = match parts.kind {
         0 => Body::InitialHeartbeat,
         1 => Body::Heartbeat,
@@ -84,7 +81,8 @@ fn message<'a>(parts: &'a Parts, args: &'a str) -> Message<'a> {
         8 => Body::Fetch { targets, request: text(1) },
         9 => Body::ServerSideEmit { event, request },
         10 => Body::Asked { request: text(1), count: parts.number.into() },
-        11 => Body::Ack { request: text(1), answer },
+        11 => Body::Ack { request: text(1), socket: parts.asks.then(|| text(0)), answer },
+        12 if parts.number.is_multiple_of(8) => Body::Unhandled { request: text(1) },
         _ if parts.asks => Body::Handled { request: text(1), answer },
         _ => {
             let socket = |name: &'a String| RemoteSocket {
