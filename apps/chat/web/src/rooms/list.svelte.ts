@@ -171,6 +171,8 @@ export class RoomList {
 
   /** Rooms have changed, or are gone. */
   change({ changed, removed }: RoomsChanged): void {
+    // The answer that is on its way has them all; until then one alone would stand where it does not belong.
+    if (!this.isLoaded) return;
     const all = new Map(this.all);
     const found = this.found && new Map(this.found);
     // Those that come first for another reason may be older than what is further down.

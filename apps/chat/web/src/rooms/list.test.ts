@@ -38,6 +38,14 @@ test("changes come by themselves: new rooms, other rooms, rooms that are gone", 
   expect(fake.rooms.asked("list"), "nobody is asked again").toEqual([]);
 });
 
+test("a room that changes before the list is there does not stand there alone", async () => {
+  await fake.rooms.accept();
+  fake.rooms.tell("rooms", { changed: [room("b", 9)], removed: [] });
+  expect(shown()).toEqual([]);
+  await fake.rooms.answer("list", { rooms: [room("a", 1), room("b", 9)], memberships: [placeIn("a", { is_pinned: true })], counts: [], next: null });
+  expect(shown()).toEqual(["a", "b"]);
+});
+
 test("more rooms come on asking, and those further down do not stand in between before", async () => {
   await load([room("a", 10), room("b", 9)], "next");
   expect(list.hasMore).toBe(true);
