@@ -121,7 +121,9 @@ pub fn encode(message: &Message<'_>) -> Option<Vec<u8>> {
     }
     let attachments = match &message.body {
         Body::Emit { event, .. } | Body::ServerSideEmit { event, .. } => event.attachments,
-        Body::Ack { answer, .. } | Body::Handled { answer, .. } => &answer.attachments,
+        Body::Ack { answer: Some(answer), .. } | Body::Handled { answer, .. } => {
+            &answer.attachments
+        }
         _ => &[],
     };
     let bytes: usize = attachments.iter().map(|one| one.len() + 5).sum();
@@ -180,10 +182,7 @@ fn write(object: &mut ObjectWriter<'_>, message: &Message<'_>, body: &Body<'_>) 
         Body::Ack { socket, answer, .. } => {
             head(kind::BROADCAST_ACK, false);
             object.request(body.request());
-            object.json("packet", &answer.json);
-            if let Some(socket) = socket {
-                object.text("sid", socket);
-            }
+            object.ack(socket.as_deref(), answer.as_ref());
             answerer(object, message);
             return true;
         }
@@ -292,6 +291,8 @@ struct Members<'a> {
     count: Option<u64>,
     #[serde(default)]
     unhandled: Option<bool>,
+    #[serde(default)]
+    gone: Option<bool>,
 }
 
 fn missing(member: &'static str) -> impl Fn() -> ReadError {
@@ -388,6 +389,7 @@ pub fn read_answer<'a>(
         }
         Some(kind::BROADCAST_ACK) => {
             let answer = parts::value(members.packet, attachments);
+            let answer = (members.gone != Some(true)).then_some(answer);
             Body::Ack { request, socket: members.sid.map(|text| text.0), answer }
         }
         Some(other) => return Err(ReadError::UnknownType(other)),

@@ -89,8 +89,9 @@ pub enum Body<'a> {
         request: Cow<'a, str>,
         /// Which socket's; servers of this project tell it, Node's do not.
         socket: Option<Cow<'a, str>>,
-        /// The first argument of the answer: Node passes no other on.
-        answer: Value<'a>,
+        /// The first argument of the answer: Node passes no other on. `None`: the client is gone and will not answer,
+        /// which is said to servers of this project only.
+        answer: Option<Value<'a>>,
     },
     /// To [`Fetch`](Self::Fetch).
     Sockets {

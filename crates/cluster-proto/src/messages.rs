@@ -160,10 +160,11 @@ fn read_body<'a>(
             Body::ServerSideEmit { event, request: request.map(|text| text.0) }
         }
         kind::SERVER_SIDE_EMIT_RESPONSE | kind::BROADCAST_ACK => {
-            let Answer { request, packet, socket, unhandled } = part(data)?;
+            let Answer { request, packet, socket, unhandled, gone } = part(data)?;
             let (request, answer) = (request.0, parts::value(packet, attachments));
             match number {
                 kind::BROADCAST_ACK => {
+                    let answer = (gone != Some(true)).then_some(answer);
                     Body::Ack { request, socket: socket.map(|text| text.0), answer }
                 }
                 _ if unhandled == Some(true) => Body::Unhandled { request },
@@ -242,6 +243,8 @@ struct Answer<'a> {
     socket: Option<Text<'a>>,
     #[serde(default)]
     unhandled: Option<bool>,
+    #[serde(default)]
+    gone: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -320,7 +323,9 @@ fn number(body: &Body<'_>) -> u64 {
 fn attachments<'m>(body: &'m Body<'_>) -> &'m [Bytes] {
     match body {
         Body::Emit { event, .. } | Body::ServerSideEmit { event, .. } => event.attachments,
-        Body::Ack { answer, .. } | Body::Handled { answer, .. } => &answer.attachments,
+        Body::Ack { answer: Some(answer), .. } | Body::Handled { answer, .. } => {
+            &answer.attachments
+        }
         _ => &[],
     }
 }
@@ -379,10 +384,7 @@ fn data(body: &Body<'_>) -> Option<String> {
         }
         Body::Ack { request, socket, answer } => {
             object.text("requestId", request);
-            object.json("packet", &answer.json);
-            if let Some(socket) = socket {
-                object.text("sid", socket);
-            }
+            object.ack(socket.as_deref(), answer.as_ref());
         }
         Body::Handled { request, answer } => {
             object.text("requestId", request);

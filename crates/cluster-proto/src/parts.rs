@@ -220,6 +220,17 @@ impl<'o> ObjectWriter<'o> {
         }
     }
 
+    /// One client's answer.
+    pub(crate) fn ack(&mut self, socket: Option<&str>, answer: Option<&Value<'_>>) {
+        match answer {
+            Some(answer) => self.json("packet", &answer.json),
+            None => self.flag("gone", true),
+        }
+        if let Some(socket) = socket {
+            self.text("sid", socket);
+        }
+    }
+
     pub(crate) fn event(&mut self, key: &str, event: &Emitted<'_>) {
         push_event(self.key(key), event);
     }

@@ -81,7 +81,11 @@ fn message<'a>(parts: &'a Parts, args: &'a str) -> Message<'a> {
         8 => Body::Fetch { targets, request: text(1) },
         9 => Body::ServerSideEmit { event, request },
         10 => Body::Asked { request: text(1), count: parts.number.into() },
-        11 => Body::Ack { request: text(1), socket: parts.asks.then(|| text(0)), answer },
+        11 => Body::Ack {
+            request: text(1),
+            socket: parts.asks.then(|| text(0)),
+            answer: parts.flags.0.then_some(answer),
+        },
         12 if parts.number.is_multiple_of(8) => Body::Unhandled { request: text(1) },
         _ if parts.asks => Body::Handled { request: text(1), answer },
         _ => {
@@ -102,7 +106,9 @@ fn is_binary(body: &Body<'_>) -> bool {
         Body::Emit { event, .. } | Body::ServerSideEmit { event, .. } => {
             !event.attachments.is_empty()
         }
-        Body::Ack { answer, .. } | Body::Handled { answer, .. } => !answer.attachments.is_empty(),
+        Body::Ack { answer: Some(answer), .. } | Body::Handled { answer, .. } => {
+            !answer.attachments.is_empty()
+        }
         _ => false,
     }
 }

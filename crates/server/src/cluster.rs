@@ -16,6 +16,7 @@ pub(crate) mod server_side;
 use self::node::Node;
 use self::operation::Operation;
 use self::replies::Replies;
+use crate::rooms::room::Room;
 
 /// The servers beside this one: what takes operations to them, and theirs here. Set by
 /// [`ServerBuilder::cluster`](crate::ServerBuilder::cluster).
@@ -82,5 +83,35 @@ pub trait Cluster: Send + Sync + 'static {
     /// How many servers there are, this one included, as far as is known. Default 1.
     fn server_count(&self) -> usize {
         1
+    }
+
+    /// A namespace is there: from now on this server is one of those that what is sent in it is for.
+    /// After [`start`](Cluster::start) it is called for each that is declared, and later for those
+    /// that clients' names make.
+    fn open(&self, namespace: &str) {
+        let _ = namespace;
+    }
+
+    /// A namespace is there no more: one that a client's name made, and that nobody is in.
+    fn close(&self, namespace: &str) {
+        let _ = namespace;
+    }
+
+    /// Whether it wants to know which rooms there are, as a cluster does that listens for each room
+    /// alone. Asked once, when the server is built. Default no, which costs nothing.
+    fn watches_rooms(&self) -> bool {
+        false
+    }
+
+    /// A room has its first member on this server. `is_private`: it is the room of a socket's own id.
+    /// Called only if the cluster [`watches_rooms`](Cluster::watches_rooms), in the order of the
+    /// changes.
+    fn room_created(&self, namespace: &str, room: &Room, is_private: bool) {
+        let _ = (namespace, room, is_private);
+    }
+
+    /// A room's last member on this server has left it.
+    fn room_deleted(&self, namespace: &str, room: &Room) {
+        let _ = (namespace, room);
     }
 }

@@ -7,12 +7,13 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sockeye::{
-    Ack, AckError, ClusterError, Config, Event, EventError, Io, Namespace, RecoveryConfig, Room,
-    Server, Socket,
+    Ack, AckError, Cluster, ClusterError, Config, Event, EventError, Io, Namespace, Node,
+    Operation, RecoveryConfig, Replies, Room, Server, Socket,
 };
 use sockeye_testing::{Ended, TestClient, TestCluster, TestServer};
 
@@ -360,6 +361,75 @@ async fn a_sender_is_left_out_of_what_comes_back() {
         }
     }
     clients[0].expect_no_event().await;
+}
+
+/// A cluster that writes down what it is told of namespaces and rooms.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Told {
+    fn note(&self, what: String) {
+        self.0.lock().unwrap().push(what);
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Cluster for Told {
+    fn start(&self, _: Node) {
+        self.note("start".to_owned());
+    }
+    fn publish(&self, _: &Operation<'_>) {}
+    fn ask(&self, _: &Operation<'_>, _: Replies) {}
+    fn open(&self, namespace: &str) {
+        self.note(format!("open {namespace}"));
+    }
+    fn close(&self, namespace: &str) {
+        self.note(format!("close {namespace}"));
+    }
+    fn watches_rooms(&self) -> bool {
+        true
+    }
+    fn room_created(&self, namespace: &str, room: &Room, is_private: bool) {
+        let name = if is_private { "of a socket" } else { room };
+        self.note(format!("{namespace} has {name}"));
+    }
+    fn room_deleted(&self, namespace: &str, room: &Room) {
+        let name = if room.len() == 20 { "of a socket" } else { room };
+        self.note(format!("{namespace} has no more {name}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_is_told_of_namespaces_and_rooms() {
+    let told = Told::default();
+    let builder = Server::builder().namespace(namespace("/")).namespace(namespace("/room-{id}"));
+    let config = Config { cleanup_empty_child_namespaces: true, ..Config::default() };
+    let server = TestServer::new(builder.config(config).cluster(told.clone()).build().unwrap());
+    assert_eq!(told.take(), ["start", "open /"]);
+    let user = User { name: "ann".to_owned() };
+    let ann = server.client().namespace("/room-1").auth(&user).connect().await.unwrap();
+    let mut noted = told.take();
+    // The handler that joins rooms runs before the client is admitted.
+    noted[1..].sort_unstable();
+    let rooms = ["/room-1 has ann", "/room-1 has of a socket", "/room-1 has users"];
+    assert_eq!(noted, [&["open /room-1"][..], &rooms].concat());
+    let id = ann.id().to_owned();
+    let io = server.server().of("/room-1").unwrap();
+    io.socket(&id).unwrap().leave("users");
+    assert_eq!(told.take(), ["/room-1 has no more users"]);
+    io.disconnect();
+    drop(ann);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let mut noted = told.take();
+    assert_eq!(noted.pop().as_deref(), Some("close /room-1"));
+    noted.sort_unstable();
+    assert_eq!(noted, ["/room-1 has no more ann", "/room-1 has no more of a socket"]);
+    // It is the same namespace that comes again.
+    let _ann = server.client().namespace("/room-1").auth(&user).connect().await.unwrap();
+    assert_eq!(told.take()[0], "open /room-1");
 }
 
 /// Draws of one history (SplitMix64).

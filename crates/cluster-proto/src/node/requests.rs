@@ -64,7 +64,7 @@ enum State {
 struct Held {
     uid: Option<Arc<str>>,
     socket: Option<Box<str>>,
-    answer: Value<'static>,
+    answer: Option<Value<'static>>,
 }
 
 impl<T: Clone> Requests<T> {
@@ -252,7 +252,7 @@ impl<T> Request<T> {
                 }
                 let socket = socket.map(|socket| socket.as_ref().into());
                 let uid = uid.map(Into::into);
-                self.held.push(Held { uid, socket, answer: answer.into_owned() });
+                self.held.push(Held { uid, socket, answer: answer.map(Value::into_owned) });
                 Some(Vec::new())
             }
             (State::Waiting, body) => {

@@ -46,7 +46,7 @@ fn ack(request: &str, socket: Option<&str>, json: &str) -> Body<'static> {
     Body::Ack {
         request: request.to_owned().into(),
         socket: socket.map(|socket| socket.to_owned().into()),
-        answer: Value::new(json, &[]).into_owned(),
+        answer: Some(Value::new(json, &[]).into_owned()),
     }
 }
 
@@ -460,7 +460,7 @@ impl Network {
                             }
                             Body::Ack { answer, .. } => {
                                 *told.acks.entry(Arc::clone(&server)).or_default() += 1;
-                                told.values.push(answer.json.into_owned());
+                                told.values.push(answer.unwrap().json.into_owned());
                             }
                             other => panic!("{other:?}"),
                         }

@@ -14,6 +14,7 @@ use crate::guarantees::recovery::log::Log;
 use crate::presence::state::PresenceSlot;
 use crate::rooms::adapter::Adapter;
 use crate::rooms::member_cache::MemberCache;
+use crate::rooms::room::RoomChange;
 use crate::server::config::Config;
 use crate::server::snapshot::NamespaceSnapshot;
 use crate::socket::Socket;
@@ -37,6 +38,8 @@ pub(crate) struct ActiveNamespace {
     pub(super) parent: Option<usize>,
     /// The cluster: the other servers.
     pub(crate) cluster: Option<Arc<dyn Cluster>>,
+    /// Whether the cluster wants to know of its rooms.
+    tells_rooms: bool,
     /// Listeners of what is sent on this server.
     pub(crate) listeners: Arc<EmitListeners>,
     siblings: Weak<dyn Siblings>,
@@ -89,10 +92,12 @@ impl ActiveNamespace {
         server: &ServerContext,
     ) -> Self {
         let ServerContext { config, cluster, listeners, siblings } = server.clone();
+        let tells_rooms = cluster.as_ref().is_some_and(|cluster| cluster.watches_rooms());
+        let is_watched = tells_rooms || !handlers.room_change.is_empty();
         Self {
             path,
             params,
-            adapter: Adapter::new(!handlers.room_change.is_empty(), &handlers.metrics.rooms),
+            adapter: Adapter::new(is_watched, &handlers.metrics.rooms),
             handlers,
             outboxes,
             next_ack: AtomicU64::new(0),
@@ -104,6 +109,7 @@ impl ActiveNamespace {
             config,
             parent,
             cluster,
+            tells_rooms,
             listeners,
             siblings,
             is_notifying: AtomicBool::new(false),
@@ -139,10 +145,22 @@ impl ActiveNamespace {
         self.siblings.upgrade()
     }
 
-    /// Calls the listeners of room changes, in the order of the changes and without holding a lock.
+    fn tell_cluster(&self, change: &RoomChange) {
+        let Some(cluster) = self.cluster.as_ref().filter(|_| self.tells_rooms) else { return };
+        match change {
+            RoomChange::Created { room } => {
+                let is_private = self.adapter.socket(room).is_some();
+                cluster.room_created(&self.path, room, is_private);
+            }
+            RoomChange::Deleted { room } => cluster.room_deleted(&self.path, room),
+            RoomChange::Joined { .. } | RoomChange::Left { .. } => {}
+        }
+    }
+
+    /// Calls the listeners of room changes, and tells the cluster of them, in the order of the changes and without holding a lock.
     /// A listener may change more, which is reported after it.
     pub(crate) fn notify_room_changes(self: &Arc<Self>) {
-        if self.handlers.room_change.is_empty() {
+        if self.handlers.room_change.is_empty() && !self.tells_rooms {
             return;
         }
         let io = Io::new(Arc::clone(self));
@@ -158,6 +176,7 @@ impl ActiveNamespace {
                     break;
                 }
                 for change in &changes {
+                    self.tell_cluster(change);
                     self.handlers.room_change.iter().for_each(|listener| listener(&io, change));
                 }
             }

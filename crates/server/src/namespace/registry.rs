@@ -160,7 +160,7 @@ impl Namespaces {
             return Ok(Arc::clone(active));
         }
         let has_room = children.make_room(link, &self.server.config);
-        let removed = children.take_removed();
+        let removed = self.take_removed(&mut children);
         if let Err(refusal) = has_room {
             drop(children);
             return Err(refusal);
@@ -172,7 +172,7 @@ impl Namespaces {
             let (path, parent) = (path.into(), Some(parent));
             Arc::new(ActiveNamespace::new(path, params, handlers, shared, parent, &self.server))
         });
-        children.insert(Arc::clone(&active), link);
+        self.insert(&mut children, &active, link);
         drop(children);
         drop(removed);
         if let Some(hear) = &self.new_namespace {
@@ -202,7 +202,7 @@ impl Namespaces {
         let active = match children.get(&active.path) {
             Some(active) => Arc::clone(active),
             None => {
-                children.insert(Arc::clone(&active), link);
+                self.insert(&mut children, &active, link);
                 active
             }
         };
@@ -254,9 +254,27 @@ impl Namespaces {
         } else {
             children.leave_empty(&active.path);
         }
-        let removed = children.take_removed();
+        let removed = self.take_removed(&mut children);
         drop(children);
         drop(removed);
+    }
+
+    /// Adds a child, and tells the cluster of it while no other can be added or removed.
+    fn insert(&self, children: &mut Children, active: &Arc<ActiveNamespace>, link: &SessionLink) {
+        children.insert(Arc::clone(active), link);
+        if let Some(cluster) = &self.server.cluster {
+            cluster.open(&active.path);
+        }
+    }
+
+    /// Takes the children that were removed, which the caller drops without the lock, and tells the
+    /// cluster of them.
+    fn take_removed(&self, children: &mut Children) -> Vec<Arc<ActiveNamespace>> {
+        let removed = children.take_removed();
+        if let Some(cluster) = &self.server.cluster {
+            removed.iter().for_each(|active| cluster.close(&active.path));
+        }
+        removed
     }
 }
 

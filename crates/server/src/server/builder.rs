@@ -170,6 +170,7 @@ impl<S: Send + Sync + 'static> ServerBuilder<S> {
         if let Some(cluster) = &self.cluster {
             let siblings: Weak<dyn Siblings> = Arc::downgrade(&namespaces) as _;
             cluster.start(Node::new(siblings));
+            namespaces.all().iter().for_each(|active| cluster.open(&active.path));
         }
         let started = Instant::now();
         let app = App {

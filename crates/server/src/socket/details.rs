@@ -60,6 +60,28 @@ pub struct RemoteHandshake {
     pub auth: Arc<str>,
 }
 
+/// A request of which nothing is known: for a cluster, which fills in what the other server told.
+///
+/// ```
+/// use sockeye::RemoteHandshake;
+///
+/// let mut handshake = RemoteHandshake::default();
+/// handshake.is_secure = true;
+/// assert_eq!((handshake.uri.path(), &*handshake.auth), ("/", "{}"));
+/// ```
+impl Default for RemoteHandshake {
+    fn default() -> Self {
+        Self {
+            uri: Uri::from_static("/"),
+            headers: HeaderMap::new(),
+            address: None,
+            is_secure: false,
+            issued: SystemTime::UNIX_EPOCH,
+            auth: "{}".into(),
+        }
+    }
+}
+
 impl SocketDetails {
     pub(crate) fn of(socket: &Socket) -> Self {
         let (namespace, handshake) = (socket.active_namespace(), socket.handshake());

@@ -1,0 +1,146 @@
+//! What carries messages between servers, and where they arrive.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+
+use sockeye::Room;
+use sockeye_cluster_proto::{Heartbeat, Message};
+
+use crate::cluster::Shared;
+
+/// What carries messages between the servers of a cluster: one server's access to it.
+///
+/// Its methods are called where a handler emits, so none of them waits: what is to be sent is queued, with a bound, and
+/// what is lost is told to the [`Inbox`]. Messages of one server arrive in their order, each at most once.
+pub trait Bus: Send + Sync + 'static {
+    /// What it is called in errors: who did not answer where it is the bus itself, such as `Redis`.
+    fn name(&self) -> &'static str;
+
+    /// Begins, in a tokio runtime: what comes is given to the inbox. Called once.
+    fn start(&self, uid: &Arc<str>, inbox: Inbox);
+
+    /// Listens in a namespace.
+    fn open(&self, namespace: &str);
+
+    /// Listens in a namespace no more.
+    fn close(&self, namespace: &str);
+
+    /// Ends, after what was queued is sent: the server is gone.
+    fn stop(&self) {}
+
+    /// Sends to all other servers of the message's namespace.
+    fn send(&self, message: &Message<'_>);
+
+    /// Answers one server, which may be unknown: then all of them get it.
+    fn answer(&self, to: Option<&str>, message: &Message<'_>);
+
+    /// Sends to all other servers of this project.
+    fn send_heartbeat(&self, heartbeat: &Heartbeat<'_>);
+
+    /// How it is known how many servers there are.
+    fn counting(&self) -> Counting {
+        Counting::Heartbeats
+    }
+
+    /// How many other servers have a namespace: asked before each request, where the bus
+    /// [counts](Counting::Subscribers) them. `None`: it could not be asked.
+    fn count_others<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Option<usize>> + Send + 'a>> {
+        let _ = namespace;
+        Box::pin(std::future::ready(None))
+    }
+
+    /// The letters of a server's id. Default 16.
+    fn uid_length(&self) -> usize {
+        16
+    }
+
+    /// Whether it listens for each room alone.
+    fn watches_rooms(&self) -> bool {
+        false
+    }
+
+    /// A room has its first member here. `is_private`: it is that of a socket's own id.
+    fn room_created(&self, namespace: &str, room: &Room, is_private: bool) {
+        let _ = (namespace, room, is_private);
+    }
+
+    /// A room has no members here any more.
+    fn room_deleted(&self, namespace: &str, room: &Room) {
+        let _ = (namespace, room);
+    }
+}
+
+/// How it is known how many servers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counting {
+    /// They say so themselves, in each namespace and on the channel of this project's servers.
+    Heartbeats,
+    /// The bus counts who listens.
+    Subscribers,
+}
+
+/// Where a bus puts what comes: a handle, cheap to clone. It does not keep the server alive: after the server's end it
+/// takes things and does nothing.
+#[derive(Clone)]
+pub struct Inbox {
+    shared: Weak<dyn Arrivals>,
+}
+
+/// What an inbox does with what comes.
+pub(crate) trait Arrivals: Send + Sync {
+    fn message(&self, message: &Message<'_>);
+    fn heartbeat(&self, heartbeat: &Heartbeat<'_>);
+    fn refused(&self, why: &dyn fmt::Display);
+    fn lost(&self, messages: u64, why: &dyn fmt::Display);
+}
+
+impl Inbox {
+    pub(crate) fn new<B: Bus>(shared: &Arc<Shared<B>>) -> Self {
+        let shared: Weak<dyn Arrivals> = Arc::downgrade(shared) as _;
+        Self { shared }
+    }
+
+    /// A message of another server has come. Messages of this server may come back: they are skipped.
+    pub fn message(&self, message: &Message<'_>) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.message(message);
+        }
+    }
+
+    /// A server of this project has said of itself.
+    pub fn heartbeat(&self, heartbeat: &Heartbeat<'_>) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.heartbeat(heartbeat);
+        }
+    }
+
+    /// Something came that is no message: it is counted, and told in the log now and then.
+    pub fn refused(&self, why: &dyn fmt::Display) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.refused(why);
+        }
+    }
+
+    /// So many messages of this server could not be sent, or of others were missed, at least: it is counted and told in
+    /// the log.
+    pub fn lost(&self, messages: u64, why: &dyn fmt::Display) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.lost(messages, why);
+        }
+    }
+
+    /// Whether the server has ended.
+    pub fn is_closed(&self) -> bool {
+        self.shared.strong_count() == 0
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}

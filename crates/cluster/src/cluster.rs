@@ -1,0 +1,453 @@
+//! The cluster of a server: operations go out as messages, and messages come in as operations.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+use sockeye::{
+    Action, Cluster, Node as LocalServer, Operation, OwnedOperation, Replies, Reply, Room,
+};
+use sockeye_cluster_proto::node::{Ask, Event, Node, NodeConfig, Transmit, Verdict};
+use sockeye_cluster_proto::{Body, Heartbeat, Message};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::sleep_until;
+
+use crate::bus::{Arrivals, Bus, Counting, Inbox};
+use crate::convert;
+use crate::counters::{Counters, Counts};
+
+/// How a server takes part in a cluster.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ClusterConfig {
+    /// The name that people know the server by, in errors and in the log. Two that live at once have different ones; one
+    /// that is started again has the same, and then it is known at once that the one before it is gone.
+    pub name: String,
+    /// How often it says that it is there. Default 5 s.
+    pub heartbeat_interval: Duration,
+    /// How long after its last word a server is taken for gone. Default 10 s.
+    pub heartbeat_timeout: Duration,
+    /// How long clients of this server are waited for, if a server that has them asked does not say so. Default 5 s.
+    pub request_timeout: Duration,
+    /// Requests of others that are answered in a second. Default 10,000; beyond it they are skipped and
+    /// [counted](Counts::too_many).
+    pub questions_per_second_max: u32,
+    /// Other servers that are remembered. Default 1,024.
+    pub servers_max: usize,
+}
+
+impl ClusterConfig {
+    /// The defaults, for a server of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        let NodeConfig {
+            name,
+            heartbeat_interval,
+            heartbeat_timeout,
+            questions_per_second_max,
+            servers_max,
+            ..
+        } = NodeConfig::new(name, 0);
+        Self {
+            name,
+            heartbeat_interval,
+            heartbeat_timeout,
+            request_timeout: Duration::from_secs(5),
+            questions_per_second_max,
+            servers_max,
+        }
+    }
+
+    /// How often it says that it is there, and how long others are believed to be there without a word.
+    #[must_use]
+    pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
+        (self.heartbeat_interval, self.heartbeat_timeout) = (interval, timeout);
+        self
+    }
+}
+
+/// Another server of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Server {
+    /// Its id, another at each start.
+    pub uid: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// The cluster of a server, over a bus: a handle, cheap to clone, of which one is given to
+/// [`ServerBuilder::cluster`](sockeye::ServerBuilder::cluster). When the server ends, it leaves the cluster.
+///
+/// ```
+/// use sockeye::Server;
+/// use sockeye_cluster::{BusCluster, ClusterConfig, MemoryBus};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let cluster = BusCluster::new(MemoryBus::new().member(), ClusterConfig::new("red"));
+/// let server = Server::builder().cluster(cluster.clone()).build()?;
+/// server.io().emit("news", "to the clients of all servers")?;
+/// assert!(cluster.servers().is_empty(), "it is alone");
+/// assert_eq!(cluster.server_count("/").await, Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct BusCluster<B: Bus> {
+    shared: Arc<Shared<B>>,
+    /// Whether this is the server's own handle: with it the server leaves.
+    is_servers: AtomicBool,
+}
+
+/// What the cluster's handles and tasks share.
+pub(crate) struct Shared<B> {
+    bus: B,
+    config: ClusterConfig,
+    uid: Arc<str>,
+    node: Mutex<Node<Asker>>,
+    server: Mutex<Option<LocalServer>>,
+    servers: Mutex<HashMap<Arc<str>, Server>>,
+    /// Wakes the task that keeps the time: something is due earlier.
+    woken: Arc<Notify>,
+    counters: Counters,
+    this: Weak<Self>,
+}
+
+/// Who asked, and how the answers are wanted.
+#[derive(Debug, Clone)]
+struct Asker {
+    replies: Replies,
+    wants_ids: bool,
+}
+
+impl<B: Bus> BusCluster<B> {
+    /// A server's part in the cluster that the bus connects.
+    pub fn new(bus: B, config: ClusterConfig) -> Self {
+        let uid: Arc<str> = random_text(bus.uid_length()).into();
+        let generation = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let generation = generation.unwrap_or_default().as_millis();
+        let node_config = NodeConfig {
+            heartbeat_interval: config.heartbeat_interval,
+            heartbeat_timeout: config.heartbeat_timeout,
+            questions_per_second_max: config.questions_per_second_max,
+            servers_max: config.servers_max,
+            speaks_in_namespaces: bus.counting() == Counting::Heartbeats,
+            ..NodeConfig::new(&*config.name, u64::try_from(generation).unwrap_or(u64::MAX))
+        };
+        let node = Node::new(Arc::clone(&uid), node_config, random_number(), now());
+        let shared = Arc::new_cyclic(|this| Shared {
+            bus,
+            config,
+            uid,
+            node: Mutex::new(node),
+            server: Mutex::default(),
+            servers: Mutex::default(),
+            woken: Arc::default(),
+            counters: Counters::default(),
+            this: Weak::clone(this),
+        });
+        Self { shared, is_servers: AtomicBool::new(false) }
+    }
+
+    /// What was sent, received and refused.
+    pub fn counts(&self) -> Counts {
+        self.shared.counters.read()
+    }
+
+    /// The other servers that have said that they are there. Over a bus that
+    /// [counts](Counting::Subscribers) who listens those are servers of this project, and
+    /// [`server_count`](Self::server_count) tells of all.
+    pub fn servers(&self) -> Vec<Server> {
+        let mut servers: Vec<_> = self.shared.servers.lock().values().cloned().collect();
+        servers.sort_by(|one, other| (&one.name, &one.uid).cmp(&(&other.name, &other.uid)));
+        servers
+    }
+
+    /// How many servers a namespace has, this one included. `None`: the bus could not be asked.
+    pub async fn server_count(&self, namespace: &str) -> Option<usize> {
+        match self.shared.bus.counting() {
+            Counting::Heartbeats => Some(self.shared.node.lock().server_count(namespace)),
+            Counting::Subscribers => {
+                self.shared.bus.count_others(namespace).await.map(|others| 1 + others)
+            }
+        }
+    }
+
+    /// This server's id in the cluster.
+    pub fn uid(&self) -> &Arc<str> {
+        &self.shared.uid
+    }
+
+    /// The bus.
+    pub fn bus(&self) -> &B {
+        &self.shared.bus
+    }
+}
+
+impl<B: Bus> Shared<B> {
+    fn message<'a>(&self, namespace: &'a str, body: Body<'a>) -> Message<'a> {
+        Message { sender: Some(self.uid.to_string().into()), namespace: namespace.into(), body }
+    }
+
+    fn send(&self, namespace: &str, body: Body<'_>) {
+        self.counters.sent();
+        self.bus.send(&self.message(namespace, body));
+    }
+
+    /// Lets the node do something, and carries out what it wants done.
+    fn with_node<R>(&self, act: impl FnOnce(&mut Node<Asker>) -> R) -> R {
+        let mut node = self.node.lock();
+        let before = node.poll_timeout();
+        let result = act(&mut node);
+        let transmits: Vec<_> = std::iter::from_fn(|| node.poll_transmit()).collect();
+        let events: Vec<_> = std::iter::from_fn(|| node.poll_event()).collect();
+        if node.poll_timeout() != before {
+            self.woken.notify_one();
+        }
+        drop(node);
+        for transmit in transmits {
+            match transmit {
+                Transmit::Heartbeat(said) => self.bus.send_heartbeat(&said),
+                Transmit::Message { namespace, body } => self.send(&namespace, body),
+            }
+        }
+        events.into_iter().for_each(|event| self.happened(event));
+        result
+    }
+
+    fn happened(&self, event: Event<Asker>) {
+        match event {
+            Event::Joined { uid, name } => {
+                tracing::info!(server = &*name, uid = &*uid, "a server has joined the cluster");
+                self.servers.lock().insert(Arc::clone(&uid), Server { uid, name });
+            }
+            Event::Left { uid, name } => {
+                tracing::info!(server = &*name, uid = &*uid, "a server has left the cluster");
+                self.servers.lock().remove(&uid);
+            }
+            Event::Silent { asker, server } => asker.replies.left(&server),
+        }
+    }
+
+    /// Sends a request to the servers that are there.
+    fn ask(&self, operation: &Operation<'_>, asker: &Asker, others: Option<usize>) {
+        let now = now();
+        let (namespace, timeout) = (operation.namespace, operation.flags.timeout);
+        let Ask { request, servers } =
+            self.with_node(|node| node.ask(namespace, asker.clone(), others, timeout, now));
+        if servers.is_empty() {
+            return;
+        }
+        asker.replies.asked(servers);
+        self.send(namespace, convert::body(operation, Some(&request)));
+    }
+
+    /// Carries out what another server says.
+    fn apply(&self, message: &Message<'_>) {
+        let Some(server) = self.server.lock().clone() else { return };
+        let namespace: Arc<str> = message.namespace.as_ref().into();
+        let asker: Option<Arc<str>> = message.server().map(Into::into);
+        let request: Option<Arc<str>> = message.body.request().map(Into::into);
+        let this = Weak::clone(&self.this);
+        let answered = Arc::clone(&namespace);
+        let reply = move |reply: Reply| {
+            if let (Some(this), Some(request)) = (this.upgrade(), &request) {
+                this.answer(asker.as_deref(), &answered, request, &reply);
+            }
+        };
+        let timeout = self.config.request_timeout;
+        convert::with_operation(&namespace, &message.body, timeout, |operation| {
+            server.apply(operation, reply);
+        });
+    }
+
+    fn answer(&self, asker: Option<&str>, namespace: &str, request: &str, reply: &Reply) {
+        let is_ours = asker.is_some_and(|asker| self.node.lock().is_ours(asker));
+        if let Some(body) = convert::answer(reply, request, is_ours) {
+            self.counters.sent();
+            self.bus.answer(asker, &self.message(namespace, body));
+        }
+    }
+}
+
+impl<B: Bus> Arrivals for Shared<B> {
+    fn message(&self, message: &Message<'_>) {
+        self.counters.received();
+        match self.with_node(|node| node.handle_message(message, now())) {
+            Verdict::Apply => self.apply(message),
+            Verdict::Answers { asker, server, answers } => {
+                let namespace: Arc<str> = message.namespace.as_ref().into();
+                for answer in answers {
+                    if let Some(reply) = convert::reply(&namespace, &answer, asker.wants_ids) {
+                        asker.replies.push(&server, reply);
+                    }
+                }
+            }
+            Verdict::Skip(why) => self.counters.skipped(why),
+        }
+    }
+
+    fn heartbeat(&self, heartbeat: &Heartbeat<'_>) {
+        self.with_node(|node| node.handle_heartbeat(heartbeat, now()));
+    }
+
+    fn refused(&self, why: &dyn fmt::Display) {
+        self.counters.refused();
+        if self.counters.may_tell() {
+            let refused = self.counters.read().refused;
+            tracing::warn!(%why, refused, "something came from the bus that is no message");
+        }
+    }
+
+    fn lost(&self, messages: u64, why: &dyn fmt::Display) {
+        self.counters.lost(messages);
+        if self.counters.may_tell() {
+            let lost = self.counters.read().lost;
+            tracing::warn!(%why, lost, "messages between the servers of the cluster are lost");
+        }
+    }
+}
+
+impl<B: Bus> Cluster for BusCluster<B> {
+    fn start(&self, node: LocalServer) {
+        let shared = &self.shared;
+        *shared.server.lock() = Some(node);
+        shared.bus.start(&shared.uid, Inbox::new(shared));
+        shared.with_node(|_| ());
+        self.is_servers.store(true, Ordering::Relaxed);
+        tokio::spawn(keep_time(Arc::downgrade(shared), Arc::clone(&shared.woken)));
+    }
+
+    fn publish(&self, operation: &Operation<'_>) {
+        self.shared.send(operation.namespace, convert::body(operation, None));
+    }
+
+    fn ask(&self, operation: &Operation<'_>, replies: Replies) {
+        let wants_ids = operation.action == Action::Ids;
+        let asker = Asker { replies, wants_ids };
+        if self.shared.bus.counting() == Counting::Heartbeats {
+            return self.shared.ask(operation, &asker, None);
+        }
+        // Until it has counted, it is the bus that is waited for.
+        let bus: Arc<str> = self.shared.bus.name().into();
+        asker.replies.asked([Arc::clone(&bus)]);
+        let operation: OwnedOperation = operation.to_owned_operation();
+        let shared = Arc::clone(&self.shared);
+        let ask = async move {
+            let operation = operation.operation();
+            // If it cannot be asked, its name stays among those that did not answer.
+            if let Some(others) = shared.bus.count_others(operation.namespace).await {
+                shared.ask(&operation, &asker, Some(others));
+                asker.replies.left(&bus);
+            }
+        };
+        match Handle::try_current() {
+            Ok(handle) => drop(handle.spawn(ask)),
+            Err(_) => {
+                tracing::warn!("a request to the cluster was made outside of a tokio runtime")
+            }
+        }
+    }
+
+    fn open(&self, namespace: &str) {
+        self.shared.bus.open(namespace);
+        self.shared.with_node(|node| node.open(namespace, now()));
+    }
+
+    fn close(&self, namespace: &str) {
+        self.shared.with_node(|node| node.close(namespace, now()));
+        self.shared.bus.close(namespace);
+    }
+
+    fn watches_rooms(&self) -> bool {
+        self.shared.bus.watches_rooms()
+    }
+
+    fn room_created(&self, namespace: &str, room: &Room, is_private: bool) {
+        self.shared.bus.room_created(namespace, room, is_private);
+    }
+
+    fn room_deleted(&self, namespace: &str, room: &Room) {
+        self.shared.bus.room_deleted(namespace, room);
+    }
+
+    fn server_count(&self) -> usize {
+        1 + self.shared.servers.lock().len()
+    }
+}
+
+/// The server leaves the cluster when it ends.
+impl<B: Bus> Drop for BusCluster<B> {
+    fn drop(&mut self) {
+        if self.is_servers.load(Ordering::Relaxed) {
+            self.shared.with_node(Node::leave);
+            self.shared.bus.stop();
+        }
+    }
+}
+
+/// Another handle, which does not keep the server in the cluster.
+impl<B: Bus> Clone for BusCluster<B> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), is_servers: AtomicBool::new(false) }
+    }
+}
+
+/// Lets the node do what is due, until the last handle is gone.
+async fn keep_time<B: Bus>(shared: Weak<Shared<B>>, woken: Arc<Notify>) {
+    loop {
+        let Some(next) = shared.upgrade().map(|shared| shared.node.lock().poll_timeout()) else {
+            return;
+        };
+        let due = async {
+            match next {
+                Some(at) => sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            () = woken.notified() => continue,
+        }
+        if let Some(shared) = shared.upgrade() {
+            shared.with_node(|node| node.handle_timeout(now()));
+        }
+    }
+}
+
+/// The time, which tests may have stopped.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl<B: Bus> fmt::Debug for BusCluster<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BusCluster")
+            .field("name", &self.shared.config.name)
+            .field("uid", &self.shared.uid)
+            .finish_non_exhaustive()
+    }
+}
+
+fn random_number() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness the time has to do: it must not be the same as another server's.
+    if getrandom::fill(&mut bytes).is_err() {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        return u64::from(since.subsec_nanos()) << 32 ^ since.as_secs();
+    }
+    u64::from_le_bytes(bytes)
+}
+
+/// So many letters out of sixteen.
+fn random_text(length: usize) -> String {
+    let mut text = String::new();
+    while text.len() < length {
+        text.push_str(&format!("{:016x}", random_number()));
+    }
+    text.truncate(length);
+    text
+}
