@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
@@ -108,7 +108,8 @@ pub(crate) struct Shared<B> {
     config: ClusterConfig,
     uid: Arc<str>,
     node: Mutex<Node<Asker>>,
-    server: Mutex<Option<LocalServer>>,
+    /// The server that takes part, once it has begun, and what runs its tasks.
+    server: OnceLock<(LocalServer, Handle)>,
     servers: Mutex<HashMap<Arc<str>, Server>>,
     /// Wakes the task that keeps the time: something is due earlier.
     woken: Arc<Notify>,
@@ -143,7 +144,7 @@ impl<B: Bus> BusCluster<B> {
             config,
             uid,
             node: Mutex::new(node),
-            server: Mutex::default(),
+            server: OnceLock::new(),
             servers: Mutex::default(),
             woken: Arc::default(),
             counters: Counters::default(),
@@ -188,8 +189,8 @@ impl<B: Bus> BusCluster<B> {
 }
 
 impl<B: Bus> Shared<B> {
-    fn message<'a>(&self, namespace: &'a str, body: Body<'a>) -> Message<'a> {
-        Message { sender: Some(self.uid.to_string().into()), namespace: namespace.into(), body }
+    fn message<'a>(&'a self, namespace: &'a str, body: Body<'a>) -> Message<'a> {
+        Message { sender: Some((&*self.uid).into()), namespace: namespace.into(), body }
     }
 
     fn send(&self, namespace: &str, body: Body<'_>) {
@@ -236,18 +237,21 @@ impl<B: Bus> Shared<B> {
     fn ask(&self, operation: &Operation<'_>, asker: &Asker, others: Option<usize>) {
         let now = now();
         let (namespace, timeout) = (operation.namespace, operation.flags.timeout);
-        let Ask { request, servers } =
-            self.with_node(|node| node.ask(namespace, asker.clone(), others, timeout, now));
+        // Whoever asks is told under the lock: a server that leaves right after it is known to be waited for.
+        let Ask { request, servers } = self.with_node(|node| {
+            let ask = node.ask(namespace, asker.clone(), others, timeout, now);
+            asker.replies.asked(ask.servers.iter().cloned());
+            ask
+        });
         if servers.is_empty() {
             return;
         }
-        asker.replies.asked(servers);
         self.send(namespace, convert::body(operation, Some(&request)));
     }
 
     /// Carries out what another server says.
     fn apply(&self, message: &Message<'_>) {
-        let Some(server) = self.server.lock().clone() else { return };
+        let Some((server, _)) = self.server.get() else { return };
         let namespace: Arc<str> = message.namespace.as_ref().into();
         let asker: Option<Arc<str>> = message.server().map(Into::into);
         let request: Option<Arc<str>> = message.body.request().map(Into::into);
@@ -314,7 +318,8 @@ impl<B: Bus> Arrivals for Shared<B> {
 impl<B: Bus> Cluster for BusCluster<B> {
     fn start(&self, node: LocalServer) {
         let shared = &self.shared;
-        *shared.server.lock() = Some(node);
+        let is_first = shared.server.set((node, Handle::current())).is_ok();
+        debug_assert!(is_first, "a server has a cluster of its own");
         shared.bus.start(&shared.uid, Inbox::new(shared));
         shared.with_node(|_| ());
         self.is_servers.store(true, Ordering::Relaxed);
@@ -344,11 +349,8 @@ impl<B: Bus> Cluster for BusCluster<B> {
                 asker.replies.left(&bus);
             }
         };
-        match Handle::try_current() {
-            Ok(handle) => drop(handle.spawn(ask)),
-            Err(_) => {
-                tracing::warn!("a request to the cluster was made outside of a tokio runtime")
-            }
+        if let Some((_, runtime)) = self.shared.server.get() {
+            runtime.spawn(ask);
         }
     }
 
