@@ -94,8 +94,11 @@ async fn a_server_that_is_started_again_is_another_at_once() {
     let (red_server, _blue_server) = (server(&red), server(&blue));
     tokio::time::sleep(Duration::from_millis(1)).await;
     bus.cut_off(blue.uid());
-    // A later start has a greater generation, by the clock of the system.
-    std::thread::sleep(Duration::from_millis(2));
+    // A later start has a greater generation: the milliseconds of the system's clock.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_millis(2) {
+        std::hint::spin_loop();
+    }
     let again = member(&bus, "blue");
     let _again_server = server(&again);
     tokio::time::sleep(Duration::from_millis(1)).await;
