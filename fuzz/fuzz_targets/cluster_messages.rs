@@ -1,5 +1,6 @@
-//! What comes from the bus of a cluster, in every form: reading never panics, and a message that was accepted is written
-//! and read again unchanged.
+//! What comes from the bus of a cluster, in every form: reading never panics, and what was accepted can be written in each
+//! form. Where that can be read, it is a message again. (JSON may have what looks like a placeholder, which MessagePack
+//! may not.)
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -38,7 +38,7 @@ mod requests;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,11 +93,14 @@ impl NodeConfig {
 pub struct Node<T> {
     config: NodeConfig,
     uid: Arc<str>,
-    namespaces: Vec<Arc<str>>,
+    namespaces: BTreeSet<Arc<str>>,
     members: Members,
     requests: Requests<T>,
     /// When it says next that it is there; `None`: it has left.
     heartbeat_at: Option<Instant>,
+    /// When it tells the servers of this project of itself once more before that: its namespaces are others, or one of
+    /// them is new. Nothing is said in the namespaces then, however many are opened one after the other.
+    tell_at: Option<Instant>,
     /// The second in which requests of others are counted, and how many there were.
     questions: (Instant, u32),
     transmits: VecDeque<Transmit>,
@@ -149,7 +152,7 @@ pub enum Event<T> {
 pub enum Verdict<'m, T> {
     /// It is to be carried out here, and answered if it asks.
     Apply,
-    /// These are answers to a request of this server, in order: each with the name of its server.
+    /// These are answers of one server to a request of this one, in order.
     Answers {
         /// Who asked.
         asker: T,
@@ -189,8 +192,9 @@ impl<T: Clone> Node<T> {
             requests: Requests::new(uid.len(), config.requests_max, seed),
             config,
             uid,
-            namespaces: Vec::new(),
+            namespaces: BTreeSet::new(),
             heartbeat_at: Some(now),
+            tell_at: None,
             questions: (now, 0),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -207,22 +211,20 @@ impl<T: Clone> Node<T> {
 
     /// Begins to serve a namespace.
     pub fn open(&mut self, namespace: &str, now: Instant) {
-        if self.is_open(namespace) {
+        let namespace: Arc<str> = namespace.into();
+        if !self.namespaces.insert(Arc::clone(&namespace)) {
             return;
         }
-        let namespace: Arc<str> = namespace.into();
-        self.namespaces.push(Arc::clone(&namespace));
         self.speak(&namespace, Body::InitialHeartbeat);
-        self.heartbeat_at = self.heartbeat_at.map(|_| now);
+        self.tell_at = self.heartbeat_at.map(|_| now);
         self.check();
     }
 
     /// Ends to serve a namespace.
     pub fn close(&mut self, namespace: &str, now: Instant) {
-        let Some(at) = self.namespaces.iter().position(|open| **open == *namespace) else { return };
-        let namespace = self.namespaces.swap_remove(at);
+        let Some(namespace) = self.namespaces.take(namespace) else { return };
         self.speak(&namespace, Body::Close);
-        self.heartbeat_at = self.heartbeat_at.map(|_| now);
+        self.tell_at = self.heartbeat_at.map(|_| now);
         self.check();
     }
 
@@ -231,6 +233,7 @@ impl<T: Clone> Node<T> {
         if self.heartbeat_at.take().is_none() {
             return;
         }
+        self.tell_at = None;
         self.say(false, true);
         for namespace in std::mem::take(&mut self.namespaces) {
             self.speak(&namespace, Body::Close);
@@ -279,7 +282,7 @@ impl<T: Clone> Node<T> {
             self.events.push_back(Event::Joined { uid, name });
         }
         if said.wants_answer {
-            self.heartbeat_at = Some(now);
+            self.tell_at = Some(now);
         }
         self.check();
     }
@@ -349,6 +352,10 @@ impl<T: Clone> Node<T> {
                 self.speak(&namespace, Body::Heartbeat);
             }
             self.heartbeat_at = Some(now + self.config.heartbeat_interval);
+            self.tell_at = None;
+        }
+        if self.tell_at.take_if(|at| *at <= now).is_some() {
+            self.say(false, false);
         }
         while let Some(uid) = self.members.overdue(now) {
             self.remove(&uid);
@@ -359,7 +366,8 @@ impl<T: Clone> Node<T> {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let times = [self.heartbeat_at, self.members.next_timeout(), self.requests.next_timeout()];
+        let (members, requests) = (self.members.next_timeout(), self.requests.next_timeout());
+        let times = [self.heartbeat_at, self.tell_at, members, requests];
         times.into_iter().flatten().min()
     }
 
@@ -374,7 +382,7 @@ impl<T: Clone> Node<T> {
     }
 
     fn is_open(&self, namespace: &str) -> bool {
-        self.namespaces.iter().any(|open| **open == *namespace)
+        self.namespaces.contains(namespace)
     }
 
     /// Says of itself what there is to say.

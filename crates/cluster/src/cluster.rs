@@ -72,7 +72,7 @@ impl ClusterConfig {
 /// Another server of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Server {
+pub struct RemoteServer {
     /// Its id, another at each start.
     pub uid: Arc<str>,
     /// Its name.
@@ -110,7 +110,7 @@ pub(crate) struct Shared<B> {
     node: Mutex<Node<Asker>>,
     /// The server that takes part, once it has begun, and what runs its tasks.
     server: OnceLock<(LocalServer, Handle)>,
-    servers: Mutex<HashMap<Arc<str>, Server>>,
+    servers: Mutex<HashMap<Arc<str>, RemoteServer>>,
     /// Wakes the task that keeps the time: something is due earlier.
     woken: Arc<Notify>,
     counters: Counters,
@@ -161,7 +161,7 @@ impl<B: Bus> BusCluster<B> {
     /// The other servers that have said that they are there. Over a bus that
     /// [counts](Counting::Subscribers) who listens those are servers of this project, and
     /// [`server_count`](Self::server_count) tells of all.
-    pub fn servers(&self) -> Vec<Server> {
+    pub fn servers(&self) -> Vec<RemoteServer> {
         let mut servers: Vec<_> = self.shared.servers.lock().values().cloned().collect();
         servers.sort_by(|one, other| (&one.name, &one.uid).cmp(&(&other.name, &other.uid)));
         servers
@@ -205,7 +205,9 @@ impl<B: Bus> Shared<B> {
         let result = act(&mut node);
         let transmits: Vec<_> = std::iter::from_fn(|| node.poll_transmit()).collect();
         let events: Vec<_> = std::iter::from_fn(|| node.poll_event()).collect();
-        if node.poll_timeout() != before {
+        // Woken too early, the task that keeps the time looks again; it must not be late.
+        let is_sooner = |after: Instant| before.is_none_or(|before| after < before);
+        if node.poll_timeout().is_some_and(is_sooner) {
             self.woken.notify_one();
         }
         drop(node);
@@ -223,7 +225,7 @@ impl<B: Bus> Shared<B> {
         match event {
             Event::Joined { uid, name } => {
                 tracing::info!(server = &*name, uid = &*uid, "a server has joined the cluster");
-                self.servers.lock().insert(Arc::clone(&uid), Server { uid, name });
+                self.servers.lock().insert(Arc::clone(&uid), RemoteServer { uid, name });
             }
             Event::Left { uid, name } => {
                 tracing::info!(server = &*name, uid = &*uid, "a server has left the cluster");
@@ -435,13 +437,7 @@ impl<B: Bus> fmt::Debug for BusCluster<B> {
 }
 
 fn random_number() -> u64 {
-    let mut bytes = [0; 8];
-    // Without randomness the time has to do: it must not be the same as another server's.
-    if getrandom::fill(&mut bytes).is_err() {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        return u64::from(since.subsec_nanos()) << 32 ^ since.as_secs();
-    }
-    u64::from_le_bytes(bytes)
+    getrandom::u64().expect("the system's random source works")
 }
 
 /// So many letters out of sixteen.

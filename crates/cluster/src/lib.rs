@@ -48,6 +48,6 @@ mod counters;
 mod memory;
 
 pub use bus::{Bus, Counting, Inbox};
-pub use cluster::{BusCluster, ClusterConfig, Server};
+pub use cluster::{BusCluster, ClusterConfig, RemoteServer};
 pub use counters::Counts;
 pub use memory::{MemoryBus, MemoryMember};

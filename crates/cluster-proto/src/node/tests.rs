@@ -97,6 +97,26 @@ fn a_server_says_that_it_is_there_at_once_regularly_and_when_it_leaves() {
     assert_eq!(node.poll_timeout(), None);
 }
 
+/// Clients' names make namespaces: one more must not have all of them spoken in.
+#[test]
+fn a_namespace_that_is_opened_is_told_once_and_the_others_are_not_spoken_in() {
+    let now = Instant::now();
+    let config = NodeConfig { speaks_in_namespaces: true, ..NodeConfig::new("red", 1) };
+    let mut node: TestNode = Node::new("a", config, 7, now);
+    drain(&mut node);
+    for number in 0..100 {
+        node.open(&format!("/{number}"), now);
+    }
+    node.handle_timeout(now);
+    let sent = drain(&mut node);
+    let is_new =
+        |one: &&Transmit| matches!(one, Transmit::Message { body: Body::InitialHeartbeat, .. });
+    assert_eq!(sent.iter().filter(is_new).count(), 100);
+    assert_eq!(sent.len(), 101, "and one word to the servers of this project");
+    node.handle_timeout(now + seconds(5));
+    assert_eq!(drain(&mut node).len(), 101, "each is spoken in at its time");
+}
+
 #[test]
 fn servers_come_live_and_go() {
     let now = Instant::now();

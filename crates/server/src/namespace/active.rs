@@ -145,6 +145,7 @@ impl ActiveNamespace {
         self.siblings.upgrade()
     }
 
+    /// Tells the cluster that a room is there, or is there no more.
     fn tell_cluster(&self, change: &RoomChange) {
         let Some(cluster) = self.cluster.as_ref().filter(|_| self.tells_rooms) else { return };
         match change {
@@ -157,8 +158,8 @@ impl ActiveNamespace {
         }
     }
 
-    /// Calls the listeners of room changes, and tells the cluster of them, in the order of the changes and without holding a lock.
-    /// A listener may change more, which is reported after it.
+    /// Tells the cluster of room changes and calls their listeners, in the order of the changes and
+    /// without holding a lock. A listener may change more, which is reported after it.
     pub(crate) fn notify_room_changes(self: &Arc<Self>) {
         if self.handlers.room_change.is_empty() && !self.tells_rooms {
             return;
