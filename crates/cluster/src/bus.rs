@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use sockeye::Room;
-use sockeye_cluster_proto::{Heartbeat, Message};
+use sockeye_cluster_proto::Message;
 
 use crate::cluster::Shared;
 
@@ -35,8 +35,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Answers one server, which may be unknown: then all of them get it.
     fn answer(&self, to: Option<&str>, message: &Message<'_>);
 
-    /// Sends to all other servers of this project.
-    fn send_heartbeat(&self, heartbeat: &Heartbeat<'_>);
+    /// Sends what only servers of this project understand, to one of them or to all others: on a channel of their own
+    /// that no other server listens on.
+    fn send_own(&self, to: Option<&str>, bytes: &[u8]);
 
     /// How it is known how many servers there are.
     fn counting(&self) -> Counting {
@@ -93,7 +94,7 @@ pub struct Inbox {
 /// What an inbox does with what comes.
 pub(crate) trait Arrivals: Send + Sync {
     fn message(&self, message: &Message<'_>);
-    fn heartbeat(&self, heartbeat: &Heartbeat<'_>);
+    fn own(&self, bytes: &[u8]);
     fn refused(&self, why: &dyn fmt::Display);
     fn lost(&self, messages: u64, why: &dyn fmt::Display);
 }
@@ -111,10 +112,10 @@ impl Inbox {
         }
     }
 
-    /// A server of this project has said of itself.
-    pub fn heartbeat(&self, heartbeat: &Heartbeat<'_>) {
+    /// Something has come from a server of this project, by [`Bus::send_own`].
+    pub fn own(&self, bytes: &[u8]) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.heartbeat(heartbeat);
+            shared.own(bytes);
         }
     }
 

@@ -213,7 +213,7 @@ impl<B: Bus> Shared<B> {
         drop(node);
         for transmit in transmits {
             match transmit {
-                Transmit::Heartbeat(said) => self.bus.send_heartbeat(&said),
+                Transmit::Heartbeat(said) => self.bus.send_own(None, said.encode().as_bytes()),
                 Transmit::Message { namespace, body } => self.send(&namespace, body),
             }
         }
@@ -296,8 +296,11 @@ impl<B: Bus> Arrivals for Shared<B> {
         }
     }
 
-    fn heartbeat(&self, heartbeat: &Heartbeat<'_>) {
-        self.with_node(|node| node.handle_heartbeat(heartbeat, now()));
+    fn own(&self, bytes: &[u8]) {
+        match Heartbeat::read(bytes) {
+            Ok(heartbeat) => self.with_node(|node| node.handle_heartbeat(&heartbeat, now())),
+            Err(error) => self.refused(&error),
+        }
     }
 
     fn refused(&self, why: &dyn fmt::Display) {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use sockeye_cluster_proto::{Heartbeat, Limits, Message, Received, messages};
+use sockeye_cluster_proto::{Limits, Message, ReadError, Received, messages};
 use tokio::sync::mpsc;
 
 use crate::bus::{Bus, Inbox};
@@ -47,7 +47,7 @@ struct Own {
 #[derive(Clone)]
 enum Sent {
     Message(Arc<[u8]>),
-    Heartbeat(Arc<str>),
+    Own(Arc<[u8]>),
 }
 
 /// Messages that wait for one server.
@@ -146,24 +146,22 @@ impl Bus for MemoryMember {
         self.send_to(&sent, |uid, _| to.is_none_or(|to| *to == *uid));
     }
 
-    fn send_heartbeat(&self, heartbeat: &Heartbeat<'_>) {
-        self.send_to(&Sent::Heartbeat(heartbeat.encode().into()), |_, _| true);
+    fn send_own(&self, to: Option<&str>, bytes: &[u8]) {
+        self.send_to(&Sent::Own(bytes.into()), |uid, _| to.is_none_or(|to| *to == *uid));
     }
 }
 
 fn arrive(inbox: &Inbox, sent: &Sent) {
-    let read = |bytes: &[u8]| {
+    let bytes = match sent {
+        Sent::Own(bytes) => return inbox.own(bytes),
+        Sent::Message(bytes) => bytes,
+    };
+    let read = || {
         let received = Received::read(bytes, &Limits::default())?;
         inbox.message(&messages::read(&received, "/")?);
-        Ok(())
+        Ok::<(), ReadError>(())
     };
-    let read = match sent {
-        Sent::Message(bytes) => read(bytes),
-        Sent::Heartbeat(json) => {
-            Heartbeat::read(json.as_bytes()).map(|heartbeat| inbox.heartbeat(&heartbeat))
-        }
-    };
-    if let Err(error) = read {
+    if let Err(error) = read() {
         inbox.refused(&error);
     }
 }
