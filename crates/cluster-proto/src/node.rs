@@ -204,6 +204,18 @@ impl<T: Clone> Node<T> {
         node
     }
 
+    /// Tells the others of itself, and asks who they are: what was said until now may have reached nobody, and what the
+    /// others said may not have come here.
+    pub fn announce(&mut self) {
+        if self.heartbeat_at.is_none() {
+            return;
+        }
+        self.say(true, false);
+        for namespace in self.namespaces.clone() {
+            self.speak(&namespace, Body::InitialHeartbeat);
+        }
+    }
+
     /// Its id.
     pub fn uid(&self) -> &Arc<str> {
         &self.uid

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use sockeye::Room;
+use sockeye::{Node, Room};
 use sockeye_cluster_proto::Message;
 
 use crate::cluster::Shared;
@@ -29,11 +30,22 @@ pub trait Bus: Send + Sync + 'static {
     /// Ends, after what was queued is sent: the server is gone.
     fn stop(&self) {}
 
+    /// Waits until what was opened until now is listened to.
+    fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Sends to all other servers of the message's namespace.
     fn send(&self, message: &Message<'_>);
 
     /// Answers one server, which may be unknown: then all of them get it.
     fn answer(&self, to: Option<&str>, message: &Message<'_>);
+
+    /// Whether answers to one server come to all: then those that nobody here waits for are not
+    /// [counted](crate::Counts::unasked).
+    fn answers_reach_all(&self) -> bool {
+        false
+    }
 
     /// Sends what only servers of this project understand, to one of them or to all others: on a channel of their own
     /// that no other server listens on.
@@ -97,6 +109,9 @@ pub(crate) trait Arrivals: Send + Sync {
     fn own(&self, bytes: &[u8]);
     fn refused(&self, why: &dyn fmt::Display);
     fn lost(&self, messages: u64, why: &dyn fmt::Display);
+    fn connected(&self);
+    fn gap(&self, lasted: Duration);
+    fn local(&self) -> Option<Node>;
 }
 
 impl Inbox {
@@ -132,6 +147,27 @@ impl Inbox {
         if let Some(shared) = self.shared.upgrade() {
             shared.lost(messages, why);
         }
+    }
+
+    /// The connection is there and this server listens, for the first time or again: it tells the others of itself, and
+    /// asks who they are.
+    pub fn connected(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.connected();
+        }
+    }
+
+    /// For so long nothing came from the bus: what the others sent meanwhile is missed. It is counted, and told to the
+    /// program by an [event](crate::ClusterEvent::Gap).
+    pub fn gap(&self, lasted: Duration) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.gap(lasted);
+        }
+    }
+
+    /// This server, which a bus may ask what it has. `None`: it has ended.
+    pub fn local(&self) -> Option<Node> {
+        self.shared.upgrade()?.local()
     }
 
     /// Whether the server has ended.

@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 use sockeye::{
     Action, Cluster, Node as LocalServer, Operation, OwnedOperation, Replies, Reply, Room,
 };
-use sockeye_cluster_proto::node::{Ask, Event, Node, NodeConfig, Transmit, Verdict};
+use sockeye_cluster_proto::node::{Ask, Event, Node, NodeConfig, Skipped, Transmit, Verdict};
 use sockeye_cluster_proto::{Body, Heartbeat, Message};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::sleep_until;
 
 use crate::bus::{Arrivals, Bus, Counting, Inbox};
@@ -79,6 +79,30 @@ pub struct RemoteServer {
     pub name: Arc<str>,
 }
 
+/// What happens to a server in its cluster, see [`BusCluster::events`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClusterEvent {
+    /// Another server is there.
+    Joined(RemoteServer),
+    /// Another server is gone.
+    Left(RemoteServer),
+    /// The connection to the bus was lost and is back: what the others sent meanwhile has not come. Who keeps state of what
+    /// others send reads it anew.
+    Gap {
+        /// How long it was lost.
+        lasted: Duration,
+    },
+    /// Messages of this server could not be sent, or of others were missed, as far as is known.
+    Lost {
+        /// How many.
+        messages: u64,
+    },
+}
+
+/// Events that wait for a reader who does not keep up; then the oldest is dropped, which the reader is told.
+const EVENTS_MAX: usize = 1_024;
+
 /// The cluster of a server, over a bus: a handle, cheap to clone, of which one is given to
 /// [`ServerBuilder::cluster`](sockeye::ServerBuilder::cluster). When the server ends, it leaves the cluster.
 ///
@@ -114,6 +138,8 @@ pub(crate) struct Shared<B> {
     /// Wakes the task that keeps the time: something is due earlier.
     woken: Arc<Notify>,
     counters: Counters,
+    /// For programs that want to know what happens.
+    events: broadcast::Sender<ClusterEvent>,
     this: Weak<Self>,
 }
 
@@ -148,6 +174,7 @@ impl<B: Bus> BusCluster<B> {
             servers: Mutex::default(),
             woken: Arc::default(),
             counters: Counters::default(),
+            events: broadcast::Sender::new(EVENTS_MAX),
             this: Weak::clone(this),
         });
         Self { shared, is_servers: AtomicBool::new(false) }
@@ -165,6 +192,18 @@ impl<B: Bus> BusCluster<B> {
         let mut servers: Vec<_> = self.shared.servers.lock().values().cloned().collect();
         servers.sort_by(|one, other| (&one.name, &one.uid).cmp(&(&other.name, &other.uid)));
         servers
+    }
+
+    /// Waits until this server listens on the bus for all that concerns it: the namespaces and rooms that it has now. What
+    /// the others send before that passes it by, so a server says that it is ready for clients after it. It waits for
+    /// as long as there is no connection.
+    pub async fn ready(&self) {
+        self.shared.bus.ready().await;
+    }
+
+    /// What happens from now on: servers that come and go, and what is missed.
+    pub fn events(&self) -> broadcast::Receiver<ClusterEvent> {
+        self.shared.events.subscribe()
     }
 
     /// How many servers a namespace has, this one included. `None`: the bus could not be asked.
@@ -225,11 +264,14 @@ impl<B: Bus> Shared<B> {
         match event {
             Event::Joined { uid, name } => {
                 tracing::info!(server = &*name, uid = &*uid, "a server has joined the cluster");
-                self.servers.lock().insert(Arc::clone(&uid), RemoteServer { uid, name });
+                let server = RemoteServer { uid: Arc::clone(&uid), name };
+                self.servers.lock().insert(uid, server.clone());
+                let _ = self.events.send(ClusterEvent::Joined(server));
             }
             Event::Left { uid, name } => {
                 tracing::info!(server = &*name, uid = &*uid, "a server has left the cluster");
                 self.servers.lock().remove(&uid);
+                let _ = self.events.send(ClusterEvent::Left(RemoteServer { uid, name }));
             }
             Event::Silent { asker, server } => asker.replies.left(&server),
         }
@@ -292,6 +334,8 @@ impl<B: Bus> Arrivals for Shared<B> {
                     }
                 }
             }
+            // Where all see all answers, most are for others.
+            Verdict::Skip(Skipped::Unasked) if self.bus.answers_reach_all() => {}
             Verdict::Skip(why) => self.counters.skipped(why),
         }
     }
@@ -311,8 +355,26 @@ impl<B: Bus> Arrivals for Shared<B> {
         }
     }
 
+    fn connected(&self) {
+        self.with_node(Node::announce);
+    }
+
+    fn gap(&self, lasted: Duration) {
+        self.counters.gap();
+        tracing::warn!(
+            ?lasted,
+            "the connection to the bus was lost; what other servers sent meanwhile is missed"
+        );
+        let _ = self.events.send(ClusterEvent::Gap { lasted });
+    }
+
+    fn local(&self) -> Option<LocalServer> {
+        self.server.get().map(|(server, _)| server.clone())
+    }
+
     fn lost(&self, messages: u64, why: &dyn fmt::Display) {
         self.counters.lost(messages);
+        let _ = self.events.send(ClusterEvent::Lost { messages });
         if self.counters.may_tell() {
             let lost = self.counters.read().lost;
             tracing::warn!(%why, lost, "messages between the servers of the cluster are lost");

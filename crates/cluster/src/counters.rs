@@ -22,6 +22,8 @@ pub struct Counts {
     pub unasked: u64,
     /// Messages that could not be sent, or were missed, as far as the bus knows.
     pub lost: u64,
+    /// Times in which nothing came, because the connection to the bus was lost.
+    pub gaps: u64,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +34,7 @@ pub(crate) struct Counters {
     too_many: AtomicU64,
     unasked: AtomicU64,
     lost: AtomicU64,
+    gaps: AtomicU64,
     /// When something was told in the log.
     told: Mutex<Option<Instant>>,
 }
@@ -46,6 +49,7 @@ impl Counters {
             too_many: read(&self.too_many),
             unasked: read(&self.unasked),
             lost: read(&self.lost),
+            gaps: read(&self.gaps),
         }
     }
 
@@ -63,6 +67,10 @@ impl Counters {
 
     pub(crate) fn lost(&self, messages: u64) {
         self.lost.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn gap(&self) {
+        self.gaps.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn skipped(&self, why: Skipped) {

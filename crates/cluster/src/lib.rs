@@ -48,6 +48,6 @@ mod counters;
 mod memory;
 
 pub use bus::{Bus, Counting, Inbox};
-pub use cluster::{BusCluster, ClusterConfig, RemoteServer};
+pub use cluster::{BusCluster, ClusterConfig, ClusterEvent, RemoteServer};
 pub use counters::Counts;
 pub use memory::{MemoryBus, MemoryMember};

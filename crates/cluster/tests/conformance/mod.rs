@@ -69,6 +69,9 @@ impl<M: Members> Three<M> {
         for (server, name) in servers.iter().zip(NAMES) {
             clients.push(connect(server, "/", name).await);
         }
+        for cluster in &clusters {
+            cluster.ready().await;
+        }
         let three = Self { clusters, servers, clients, _members: members };
         three.all_are_known("/", 3).await;
         three
@@ -94,6 +97,7 @@ impl<M: Members> Three<M> {
     async fn has(&self, server: usize, room: &str, count: usize) {
         until("the room's members", async || self.io(server).to(room).sockets().len() == count)
             .await;
+        self.clusters[server].ready().await;
     }
 
     async fn expect(&mut self, heard: [Option<&str>; 3]) {

@@ -13,6 +13,7 @@ use crate::broadcast::acks::Acks;
 use crate::broadcast::io::Io;
 use crate::broadcast::recipients::Recipients;
 use crate::namespace::active::{ActiveNamespace, Siblings};
+use crate::rooms::room::Room;
 use crate::socket::Socket;
 use crate::socket::details::SocketDetails;
 
@@ -40,6 +41,21 @@ impl Node {
             Some(namespace) => apply(&namespace, operation, Arc::new(reply)),
             None => nobody(operation.action, reply),
         }
+    }
+
+    /// Whether a room has members on this server, or a socket with that id is here: whether anything
+    /// that is sent to it has somebody to reach.
+    pub fn has_room(&self, namespace: &str, room: &str) -> bool {
+        let namespaces = self.namespaces.upgrade();
+        let namespace = namespaces.and_then(|namespaces| namespaces.get(namespace));
+        namespace.is_some_and(|namespace| namespace.adapter.has_room(room))
+    }
+
+    /// The rooms that have members on this server, those of sockets' own ids among them.
+    pub fn rooms(&self, namespace: &str) -> Vec<Room> {
+        let namespaces = self.namespaces.upgrade();
+        let namespace = namespaces.and_then(|namespaces| namespaces.get(namespace));
+        namespace.map(|namespace| namespace.adapter.room_names()).unwrap_or_default()
     }
 }
 

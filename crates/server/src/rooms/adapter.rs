@@ -199,6 +199,18 @@ impl<T: Clone, A> Adapter<T, A> {
         Some(state.slots[slot].socket.clone())
     }
 
+    /// Whether a room has members, or a socket has this id.
+    pub(crate) fn has_room(&self, room: &str) -> bool {
+        let state = self.state.lock();
+        state.names.contains_key(room) || state.ids.contains_key(room.as_bytes())
+    }
+
+    /// The names of all rooms, and the ids of all sockets.
+    pub(crate) fn room_names(&self) -> Vec<Room> {
+        let state = self.state.lock();
+        state.names.keys().cloned().chain(state.ids.keys().map(Room::from)).collect()
+    }
+
     /// The member cache of a room, or of everybody, if it has one: from the second broadcast on
     /// since somebody joined or left. `make` makes it, without a lock.
     pub(crate) fn member_cache(

@@ -1,0 +1,149 @@
+//! What goes out: one connection, a bounded queue, as many commands in one write as wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
+use sockeye_cluster::Inbox;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::address::{Address, Connection};
+
+/// Commands that wait to be sent.
+const QUEUE_MAX: usize = 65_536;
+/// Their bytes.
+const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Commands that are sent in one write.
+const BATCH_MAX: usize = 512;
+/// The first pause before another attempt to connect, and the longest.
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// A handle of the task that sends.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    queue: mpsc::Sender<Queued>,
+    /// The bytes in the queue.
+    bytes: Arc<AtomicUsize>,
+    /// The connection, while there is one: questions go over it beside what is sent.
+    connection: Arc<Mutex<Option<Connection>>>,
+    inbox: Inbox,
+}
+
+/// A command whose answer nobody waits for, and what it counts in the queue.
+struct Queued {
+    command: Cmd,
+    bytes: usize,
+}
+
+impl Publisher {
+    pub(crate) fn start(address: Address, inbox: Inbox) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let this = Self { queue, bytes: Arc::default(), connection: Arc::default(), inbox };
+        let (connection, inbox) = (Arc::clone(&this.connection), this.inbox.clone());
+        let sending =
+            Sending { address, waiting, bytes: Arc::clone(&this.bytes), connection, inbox };
+        tokio::spawn(sending.run());
+        this
+    }
+
+    /// Queues the publication of a message. `verb`: `PUBLISH`, or `SPUBLISH` for one shard.
+    pub(crate) fn publish(&self, verb: &str, channel: &str, payload: &[u8]) {
+        let bytes = channel.len() + payload.len();
+        let queued = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if queued + bytes <= QUEUE_BYTES_MAX || queued == 0 {
+            let mut command = redis::cmd(verb);
+            command.arg(channel).arg(payload);
+            if self.queue.try_send(Queued { command, bytes }).is_ok() {
+                return;
+            }
+        }
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.inbox.lost(1, &"more is sent than Redis takes");
+    }
+
+    /// Asks, if there is a connection.
+    pub(crate) async fn ask(&self, command: Cmd) -> RedisResult<Value> {
+        let connection = self.connection.lock().clone();
+        match connection {
+            Some(mut connection) => connection.ask(&command).await,
+            None => Err(RedisError::from((ErrorKind::Io, "there is no connection to Redis"))),
+        }
+    }
+}
+
+struct Sending {
+    address: Address,
+    waiting: mpsc::Receiver<Queued>,
+    bytes: Arc<AtomicUsize>,
+    connection: Arc<Mutex<Option<Connection>>>,
+    inbox: Inbox,
+}
+
+impl Sending {
+    /// Sends what waits until the server has stopped and all is sent.
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while let Some(mut connection) = self.connect().await {
+            if self.waiting.recv_many(&mut batch, BATCH_MAX).await == 0 {
+                return;
+            }
+            let sent: usize = batch.iter().map(|queued| queued.bytes).sum();
+            self.bytes.fetch_sub(sent, Ordering::Relaxed);
+            let count = batch.len();
+            let commands = batch.drain(..).map(|queued| queued.command).collect();
+            match connection.ask_all(commands).await {
+                Ok(outcomes) => {
+                    let mut errors = outcomes.into_iter().filter_map(Result::err).peekable();
+                    if let Some(first) = errors.next() {
+                        self.inbox.lost(1 + errors.count() as u64, &first);
+                    }
+                }
+                Err(error) => {
+                    self.inbox.lost(count as u64, &error);
+                    *self.connection.lock() = None;
+                }
+            }
+        }
+    }
+
+    /// The connection; a new one if it is lost. What waits meanwhile is of a moment that is gone when Redis is back, and is
+    /// lost: it would come late to servers that may have asked again. `None`: the server has stopped.
+    async fn connect(&mut self) -> Option<Connection> {
+        let connection = self.connection.lock().clone();
+        if connection.is_some() {
+            return connection;
+        }
+        let mut pause = PAUSE;
+        loop {
+            match self.address.connect(None).await {
+                Ok(connection) => {
+                    *self.connection.lock() = Some(connection.clone());
+                    return Some(connection);
+                }
+                Err(error) => {
+                    self.drop_waiting(&error);
+                    if self.inbox.is_closed() || self.waiting.is_closed() {
+                        return None;
+                    }
+                    sleep(pause).await;
+                    pause = (2 * pause).min(PAUSE_MAX);
+                }
+            }
+        }
+    }
+
+    fn drop_waiting(&mut self, why: &RedisError) {
+        let mut lost = 0;
+        while let Ok(Queued { bytes, .. }) = self.waiting.try_recv() {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            lost += 1;
+        }
+        if lost > 0 {
+            self.inbox.lost(lost, why);
+        }
+    }
+}
