@@ -123,6 +123,9 @@ fn parse(url: &str) -> Result<Kind, String> {
         return Err("it does not begin with redis://".to_owned());
     };
     let is_encrypted = scheme.starts_with("rediss");
+    if is_encrypted {
+        prepare_tls()?;
+    }
     match scheme {
         "redis-cluster" | "rediss-cluster" => {
             Ok(Kind::Cluster(servers(rest.trim_end_matches('/'), is_encrypted)?))
@@ -140,6 +143,21 @@ fn parse(url: &str) -> Result<Kind, String> {
         }
         other => Err(format!("{other:?} is not among the kinds of addresses")),
     }
+}
+
+/// rustls has one provider of cryptography for the process, which the program may have chosen already.
+#[cfg(feature = "tls")]
+fn prepare_tls() -> Result<(), String> {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // An error: somebody else has chosen meanwhile.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "tls"))]
+fn prepare_tls() -> Result<(), String> {
+    Err("TLS needs the feature `tls` of sockeye-redis".to_owned())
 }
 
 /// One server, which is spoken to in the protocol's third revision: it has messages beside answers.
@@ -167,11 +185,14 @@ fn sentinel(sentinels: &[ConnectionInfo], name: &str, is_encrypted: bool) -> Res
     builder = builder
         .set_client_to_redis_protocol(ProtocolVersion::RESP3)
         .set_client_to_sentinel_protocol(ProtocolVersion::RESP3);
+    #[cfg(feature = "tls")]
     if is_encrypted {
         builder = builder
             .set_client_to_redis_tls_mode(redis::TlsMode::Secure)
             .set_client_to_sentinel_tls_mode(redis::TlsMode::Secure);
     }
+    #[cfg(not(feature = "tls"))]
+    debug_assert!(!is_encrypted, "refused before");
     let settings = sentinels.first().map(ConnectionInfo::redis_settings);
     if let Some(user) = settings.and_then(|settings| settings.username()) {
         builder = builder.set_client_to_redis_username(user).set_client_to_sentinel_username(user);
@@ -333,8 +354,10 @@ mod tests {
         for url in [
             "redis://127.0.0.1:6379",
             "redis://127.0.0.1:6379/2",
+            #[cfg(feature = "tls")]
             "rediss://ann:secret@redis.example:6380",
             "redis-cluster://127.0.0.1:7000,127.0.0.1:7001",
+            #[cfg(feature = "tls")]
             "rediss-cluster://ann:secret@one.example:7000,two.example:7000/",
             "redis-sentinel://127.0.0.1:26379,127.0.0.1:26380/main",
             "redis-sentinel://ann:secret@127.0.0.1:26379/main",

@@ -137,7 +137,7 @@ fn run(port: u16, command: &[&str]) -> String {
     String::from_utf8(output.expect("redis-cli is there").stdout).unwrap()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -242,4 +242,31 @@ impl Cutting {
 /// Passes so many bytes on.
 async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), bytes: u64) {
     let _ = tokio::io::copy(&mut from.take(bytes), to).await;
+}
+
+/// A sentinel that watches one server.
+pub(crate) struct Sentinel {
+    redis: Redis,
+}
+
+impl Sentinel {
+    pub(crate) fn start(watched: u16, name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let file = folder.path().join("sentinel.conf");
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {name} 127.0.0.1 {watched} 1\n",
+            folder.path().display()
+        );
+        std::fs::write(&file, text).unwrap();
+        let arguments = vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
+        let process = spawn(&arguments);
+        let redis = Redis { process, arguments, port, _folder: folder };
+        redis.wait();
+        Self { redis }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.redis.port
+    }
 }
