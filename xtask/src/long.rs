@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 16] = [
+const COUNTS: [Count; 18] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -45,6 +45,18 @@ const COUNTS: [Count; 16] = [
         variable: "SOCKEYE_CLUSTER_HISTORIES",
         short: 40,
         long: 5_000,
+    },
+    Count {
+        what: "worlds of servers over a bus that fails",
+        variable: "SOCKEYE_CLUSTER_WORLDS",
+        short: 800,
+        long: 100_000,
+    },
+    Count {
+        what: "connections to Redis that are cut at any byte",
+        variable: "SOCKEYE_REDIS_CUTS",
+        short: 3,
+        long: 100,
     },
     Count {
         what: "worlds of recovery",

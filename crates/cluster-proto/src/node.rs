@@ -21,8 +21,9 @@
 //!
 //! # Requests
 //!
-//! A request has a slot for each server that is asked. Whoever answers takes its own slot; one that is not expected, or
-//! does not say who it is, one whose server is not known; else one that has nothing yet.
+//! A request has a slot for each server that is asked. Whoever answers takes its own slot. One that was not known then gets a
+//! slot more; where the bus has counted, it takes one whose server is not known, else one that has nothing yet, and so does
+//! one that does not say who it is.
 //!
 //! | answer | slot that waits | slot with acks | slot that is done |
 //! |---|---|---|---|
@@ -158,6 +159,8 @@ pub enum Verdict<'m, T> {
         asker: T,
         /// The server, as it was called when it was asked.
         server: Arc<str>,
+        /// It was not known then, and is one of those that are waited for from now on.
+        is_joining: bool,
         /// What it answers.
         answers: Vec<Body<'m>>,
     },
@@ -254,7 +257,15 @@ impl<T: Clone> Node<T> {
 
     /// How many servers a namespace has, this one included, as far as they have said so.
     pub fn server_count(&self, namespace: &str) -> usize {
-        1 + self.members.of(namespace).count()
+        1 + self.servers_in(namespace).count()
+    }
+
+    /// The other servers of a namespace, as far as they have said so: their ids and names, in the order of the ids.
+    pub fn servers_in<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (Arc<str>, Arc<str>)> + 'a {
+        self.members.of(namespace)
     }
 
     /// Whether a server is one of this project, which has said so.
@@ -336,7 +347,11 @@ impl<T: Clone> Node<T> {
                 }
                 Verdict::Skip(Skipped::Heartbeat)
             }
-            body if body.is_answer() => self.requests.answer(message.server(), body.clone()),
+            body if body.is_answer() => {
+                let server = message.server();
+                let member = server.and_then(|server| self.members.get(server));
+                self.requests.answer(server, member.map(|member| &member.name), body.clone())
+            }
             body => {
                 if body.request().is_some() && !self.may_answer(now) {
                     return Verdict::Skip(Skipped::TooMany);

@@ -194,6 +194,14 @@ impl<B: Bus> BusCluster<B> {
         servers
     }
 
+    /// Those of the [other servers](Self::servers) that have said that they serve a namespace: they are asked whenever this
+    /// server asks there.
+    pub fn servers_in(&self, namespace: &str) -> Vec<RemoteServer> {
+        let node = self.shared.node.lock();
+        let servers = node.servers_in(namespace).map(|(uid, name)| RemoteServer { uid, name });
+        servers.collect()
+    }
+
     /// Waits until this server listens on the bus for all that concerns it: the namespaces and rooms that it has now. What
     /// the others send before that passes it by, so a server says that it is ready for clients after it. It waits for
     /// as long as there is no connection.
@@ -326,7 +334,10 @@ impl<B: Bus> Arrivals for Shared<B> {
         self.counters.received();
         match self.with_node(|node| node.handle_message(message, now())) {
             Verdict::Apply => self.apply(message),
-            Verdict::Answers { asker, server, answers } => {
+            Verdict::Answers { asker, server, is_joining, answers } => {
+                if is_joining {
+                    asker.replies.asked([Arc::clone(&server)]);
+                }
                 let namespace: Arc<str> = message.namespace.as_ref().into();
                 for answer in answers {
                     if let Some(reply) = convert::reply(&namespace, &answer, asker.wants_ids) {

@@ -34,6 +34,8 @@ pub struct Ask {
 struct Request<T> {
     asker: T,
     slots: Vec<Slot>,
+    /// Whether the bus has said how many answers there will be; else those that are known are waited for.
+    is_counted: bool,
     deadline: Instant,
     /// Acks that came before the count they belong to.
     held: Vec<Held>,
@@ -45,6 +47,8 @@ struct Slot {
     name: Arc<str>,
     /// Its id, as soon as it is known.
     uid: Option<Arc<str>>,
+    /// It was not known when the others were asked, and whoever asked has not been told of it.
+    is_joining: bool,
     state: State,
 }
 
@@ -81,7 +85,11 @@ impl<T: Clone> Requests<T> {
         others: Option<usize>,
         deadline: Instant,
     ) -> Ask {
-        let mut slots: Vec<Slot> = known.map(|(uid, name)| Slot::new(name, Some(uid))).collect();
+        let mut slots: Vec<Slot> = Vec::new();
+        for (uid, name) in known {
+            let name = unused_name(&slots, name, &uid);
+            slots.push(Slot::new(name, Some(uid)));
+        }
         if let Some(others) = others {
             slots.truncate(others.min(SLOTS_MAX));
             let unknown = slots.len()..others.min(SLOTS_MAX);
@@ -97,7 +105,8 @@ impl<T: Clone> Requests<T> {
         let servers = slots.iter().map(|slot| Arc::clone(&slot.name)).collect();
         if !slots.is_empty() {
             self.deadlines.insert((deadline, Arc::clone(&request)));
-            let begun = Request { asker, slots, deadline, held: Vec::new() };
+            let is_counted = others.is_some();
+            let begun = Request { asker, slots, is_counted, deadline, held: Vec::new() };
             self.by_id.insert(Arc::clone(&request), begun);
         }
         Ask { request, servers }
@@ -130,12 +139,17 @@ impl<T: Clone> Requests<T> {
         z ^ (z >> 31)
     }
 
-    /// An answer has come.
-    pub(super) fn answer<'m>(&mut self, uid: Option<&str>, body: Body<'m>) -> Verdict<'m, T> {
+    /// An answer has come. `name`: that of the server, if it is known.
+    pub(super) fn answer<'m>(
+        &mut self,
+        uid: Option<&str>,
+        name: Option<&Arc<str>>,
+        body: Body<'m>,
+    ) -> Verdict<'m, T> {
         let Some(id) = body.request() else { return Verdict::Skip(Skipped::Unasked) };
         let Some(request) = self.by_id.get_mut(id) else { return Verdict::Skip(Skipped::Unasked) };
         let id = Arc::<str>::from(id);
-        let Some(at) = request.slot_of(uid, &body) else {
+        let Some(at) = request.slot_of(uid, &body, name) else {
             return Verdict::Skip(Skipped::Unasked);
         };
         let Some(answers) = request.take(at, uid, body) else {
@@ -144,9 +158,11 @@ impl<T: Clone> Requests<T> {
         if answers.is_empty() {
             return Verdict::Skip(Skipped::Early);
         }
-        let (asker, server) = (request.asker.clone(), Arc::clone(&request.slots[at].name));
+        let slot = &mut request.slots[at];
+        let is_joining = std::mem::take(&mut slot.is_joining);
+        let (asker, server) = (request.asker.clone(), Arc::clone(&slot.name));
         self.finish(&id);
-        Verdict::Answers { asker, server, answers }
+        Verdict::Answers { asker, server, is_joining, answers }
     }
 
     /// A server is gone: those who wait for it, and its name for them.
@@ -206,10 +222,23 @@ impl<T> Request<T> {
     }
 
     /// The slot of whoever answers; the slot is its own from then on.
-    fn slot_of(&mut self, uid: Option<&str>, body: &Body<'_>) -> Option<usize> {
+    fn slot_of(
+        &mut self,
+        uid: Option<&str>,
+        body: &Body<'_>,
+        name: Option<&Arc<str>>,
+    ) -> Option<usize> {
         let own = |slot: &Slot| uid.is_some() && slot.uid.as_deref() == uid;
         if let Some(at) = self.slots.iter().position(own) {
             return Some(at);
+        }
+        if !self.is_counted {
+            // It was not known when the others were asked. It answers as well, and nobody's place is taken.
+            let uid = uid.filter(|_| self.slots.len() < SLOTS_MAX)?;
+            let name = name.map_or_else(|| uid.into(), Arc::clone);
+            let name = unused_name(&self.slots, name, uid);
+            self.slots.push(Slot { is_joining: true, ..Slot::new(name, Some(uid.into())) });
+            return Some(self.slots.len() - 1);
         }
         let waits = |slot: &Slot| matches!(slot.state, State::Waiting);
         let has_acks = |slot: &Slot| matches!(slot.state, State::Acks { .. });
@@ -284,7 +313,7 @@ impl<T> Request<T> {
 
 impl Slot {
     fn new(name: Arc<str>, uid: Option<Arc<str>>) -> Self {
-        Self { name, uid, state: State::Waiting }
+        Self { name, uid, is_joining: false, state: State::Waiting }
     }
 
     fn is_done(&self) -> bool {
@@ -304,6 +333,15 @@ impl Slot {
             self.state = State::Done;
         }
         true
+    }
+}
+
+/// A name that tells a server from the others that are asked. While one that was started again is not known to be gone, two
+/// have the same; the later is called by its id as well.
+fn unused_name(slots: &[Slot], name: Arc<str>, uid: &str) -> Arc<str> {
+    match slots.iter().any(|slot| slot.name == name) {
+        true => format!("{name} ({uid})").into(),
+        false => name,
     }
 }
 

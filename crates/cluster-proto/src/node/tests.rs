@@ -253,6 +253,42 @@ fn each_server_that_is_known_answers_once_in_its_name() {
 }
 
 #[test]
+fn a_server_that_joins_meanwhile_answers_as_well_and_takes_nobodys_place() {
+    let now = Instant::now();
+    let mut node = node("a", now);
+    node.handle_heartbeat(&heartbeat("b", "blue", 1), now);
+    let Ask { request, .. } = node.ask("/", 1, None, seconds(5), now);
+    node.handle_heartbeat(&heartbeat("c", "green", 1), now);
+    let mut answer = |sender, body| node.handle_message(&message(sender, body), now);
+    let early = answer(Some("c"), ack(&request, Some("s"), "1"));
+    assert_eq!(early, Verdict::Skip(Skipped::Early));
+    let counted = answer(Some("c"), asked(&request, 2));
+    let Verdict::Answers { server, is_joining: true, answers, .. } = counted else {
+        panic!("{counted:?}");
+    };
+    assert_eq!((&*server, answers.len()), ("green", 2));
+    let nameless = answer(None, asked(&request, 1));
+    assert_eq!(nameless, Verdict::Skip(Skipped::Unasked));
+    assert_eq!(given(answer(Some("b"), asked(&request, 0))), Some(("blue".into(), 1)));
+    let last = answer(Some("c"), ack(&request, Some("t"), "2"));
+    assert!(matches!(last, Verdict::Answers { is_joining: false, .. }), "{last:?}");
+    assert_eq!(given(answer(Some("b"), asked(&request, 0))), None, "the request is done");
+}
+
+#[test]
+fn two_servers_of_one_name_are_told_apart() {
+    let now = Instant::now();
+    let mut node = node("a", now);
+    node.handle_heartbeat(&heartbeat("c", "blue", 2), now);
+    // It comes late: this start is over.
+    node.handle_heartbeat(&heartbeat("b", "blue", 1), now);
+    let Ask { request, servers } = node.ask("/", 1, None, seconds(5), now);
+    assert_eq!(servers, ["blue".into(), "blue (c)".into()]);
+    let answer = node.handle_message(&message(Some("c"), sockets(&request)), now);
+    assert_eq!(given(answer), Some(("blue (c)".into(), 1)));
+}
+
+#[test]
 fn servers_that_the_bus_counts_and_nobody_knows_answer_without_a_name() {
     let now = Instant::now();
     let mut node = node("a", now);
@@ -470,7 +506,7 @@ impl Network {
                 let uid = format!("uid{from}");
                 let message = message(self.signs[from].then_some(&*uid), body);
                 let verdict = self.nodes[to].handle_message(&message, self.now);
-                if let Verdict::Answers { asker, server, answers } = verdict {
+                if let Verdict::Answers { asker, server, answers, .. } = verdict {
                     let told = self.told.entry(asker).or_default();
                     for answer in answers {
                         match answer {

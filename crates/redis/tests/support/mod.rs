@@ -161,9 +161,9 @@ pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     in_time.unwrap_or_else(|_| panic!("waited for {what}"));
 }
 
-/// How often something is done: `few` times, or with `SOCKEYE_LONG` as often as by hand.
-pub(crate) fn share(few: u64, by_hand: u64) -> u64 {
-    if std::env::var_os("SOCKEYE_LONG").is_some() { by_hand } else { few }
+/// How often something is done: as often as the variable says, else `few` times.
+pub(crate) fn share(variable: &str, few: u64) -> u64 {
+    std::env::var(variable).map_or(few, |count| count.parse().unwrap())
 }
 
 /// A way to Redis that is cut after a random number of bytes, again and again.
