@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
+pub mod cluster;
 pub mod load;
 pub mod process;
 pub mod report;

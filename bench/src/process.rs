@@ -34,6 +34,15 @@ impl CpuTime {
         Ok(Self { user: from_ticks(user), system: from_ticks(system), total: cpu_clock(pid)? })
     }
 
+    /// What two processes have used.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            user: self.user + other.user,
+            system: self.system + other.system,
+            total: self.total + other.total,
+        }
+    }
+
     /// What was used between `earlier` and `self`.
     pub fn since(self, earlier: Self) -> Self {
         Self {

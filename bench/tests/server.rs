@@ -41,6 +41,7 @@ fn every_workload_is_served_without_a_wrong_message() {
         let has_rooms = (protocol, workload) == (Protocol::SocketIo, Workload::Broadcast);
         for (size, others) in [(32, 0), (20_000, 0), (32, if has_rooms { 7 } else { 0 })] {
             let outcome = load::run(&Options {
+                second: None,
                 server: server.address,
                 server_pid: Some(server.child.id()),
                 workload,

@@ -16,7 +16,8 @@ use crate::workspace::Workspace;
 pub(crate) struct BenchArguments {
     /// Passed on to `bench_report`; `--help` shows its own. `weight` measures something else: what it
     /// takes to compile a program that depends on `sockeye`; `chat` what the chat costs: its memory, its list of
-    /// rooms, the weight of its page, and the page under 200 messages a second.
+    /// rooms, the weight of its page, and the page under 200 messages a second; `cluster` what a cluster over Redis costs,
+    /// beside Node's.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -33,14 +34,18 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &BenchArguments) -> Result
     {
         return chat(workspace, rest);
     }
+    let (program, rest) = match arguments.arguments.split_first() {
+        Some((first, rest)) if first == "cluster" => ("bench_cluster", rest),
+        _ => ("bench_report", &*arguments.arguments),
+    };
     let mut build = workspace.cargo();
     build.args(["build", "--release", "--package", "sockeye-bench", "--bins"]);
     if !build.status()?.success() {
         bail!("the bench crate does not build");
     }
     let mut command = workspace.cargo();
-    command.args(["run", "--release", "--package", "sockeye-bench", "--bin", "bench_report", "--"]);
-    command.args(&arguments.arguments);
+    command.args(["run", "--release", "--package", "sockeye-bench", "--bin", program, "--"]);
+    command.args(rest);
     become_program(command)
 }
 

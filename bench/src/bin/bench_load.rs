@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use sockeye_bench::load::{self, Options, Outcome, Workload};
+use sockeye_bench::load::{self, Options, Outcome, Second, Workload};
 use sockeye_bench::process;
 use sockeye_bench::wire::Protocol;
 
@@ -23,6 +23,12 @@ struct Arguments {
     /// The server's process id: its CPU time and memory are read.
     #[arg(long)]
     server_pid: Option<u32>,
+    /// Broadcast: another server of its cluster, for every second client.
+    #[arg(long, requires = "second_pid")]
+    second: Option<SocketAddr>,
+    /// The second server's process id.
+    #[arg(long)]
+    second_pid: Option<u32>,
     /// What the clients speak.
     #[arg(long, default_value = "websocket")]
     protocol: Protocol,
@@ -58,11 +64,13 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    anyhow::ensure!(
-        arguments.server.ip().is_loopback(),
-        "load goes to this machine only, and {} is not a loopback address",
-        arguments.server
-    );
+    let second = arguments.second.zip(arguments.second_pid);
+    for server in second.iter().map(|(server, _)| *server).chain([arguments.server]) {
+        anyhow::ensure!(
+            server.ip().is_loopback(),
+            "load goes to this machine only, and {server} is not a loopback address"
+        );
+    }
     process::raise_open_files()?;
     if let Some(core) = arguments.core {
         process::pin(core)?;
@@ -70,6 +78,7 @@ fn main() -> anyhow::Result<()> {
     let outcome = load::run(&Options {
         server: arguments.server,
         server_pid: arguments.server_pid,
+        second: second.map(|(server, pid)| Second { server, pid }),
         workload: arguments.workload,
         protocol: arguments.protocol,
         connections: arguments.connections,

@@ -4,7 +4,7 @@
 
 use clap::{Parser, ValueEnum};
 use sockeye_bench::process;
-use sockeye_bench::server::{self, Options, Scheduler};
+use sockeye_bench::server::{self, Bus, BusKind, Options, Scheduler};
 
 #[derive(Parser)]
 #[command(about, version)]
@@ -24,6 +24,12 @@ struct Arguments {
     /// Serve the room `readers` over plain HTTP as well, at `/socket.io/feeds/~/readers`.
     #[arg(long)]
     feeds: bool,
+    /// Be one server of a cluster, over this bus.
+    #[arg(long, requires = "redis")]
+    bus: Option<BusKind>,
+    /// Where the bus is, such as redis://127.0.0.1:6379.
+    #[arg(long)]
+    redis: Option<String>,
     /// Which of tokio's runtimes serves.
     #[arg(long, default_value = "auto")]
     scheduler: Scheduler,
@@ -51,5 +57,6 @@ fn main() -> anyhow::Result<()> {
         scheduler: arguments.scheduler,
         deflate: arguments.deflate == Switch::On,
         feeds: arguments.feeds,
+        bus: arguments.bus.zip(arguments.redis).map(|(kind, redis)| Bus { kind, redis }),
     })
 }

@@ -8,7 +8,7 @@ use crate::process::CpuTime;
 /// Turns the passing of time into a warm-up, a window and an end.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    server_pid: Option<u32>,
+    server_pids: [Option<u32>; 2],
     window: Duration,
     begins: Instant,
     first: Option<Reading>,
@@ -45,7 +45,7 @@ struct Reading {
 impl Meter {
     pub(crate) fn start(options: &Options, now: Instant) -> Self {
         Self {
-            server_pid: options.server_pid,
+            server_pids: [options.server_pid, options.second.map(|second| second.pid)],
             window: options.window,
             begins: now + options.warm_up,
             first: None,
@@ -83,8 +83,13 @@ impl Meter {
     }
 
     fn read(&self, operations: u64) -> Result<Reading, LoadError> {
+        let mut server = None;
+        for pid in self.server_pids.into_iter().flatten() {
+            let time = CpuTime::of(pid)?;
+            server = Some(server.map_or(time, |before: CpuTime| before.plus(time)));
+        }
         Ok(Reading {
-            server: self.server_pid.map(CpuTime::of).transpose()?,
+            server,
             client: CpuTime::of(std::process::id())?,
             at: Instant::now(),
             operations,

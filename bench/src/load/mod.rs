@@ -71,6 +71,9 @@ pub struct Options {
     pub server: SocketAddr,
     /// Its process, whose CPU time and memory are read.
     pub server_pid: Option<u32>,
+    /// [`Workload::Broadcast`] over WebSockets: another server of its cluster, which every second client is connected to.
+    /// Its CPU time counts as well.
+    pub second: Option<Second>,
     /// What the clients do.
     pub workload: Workload,
     /// What they speak.
@@ -96,7 +99,24 @@ pub struct Options {
     pub stall: Duration,
 }
 
+/// A second server.
+#[derive(Clone, Copy, Debug)]
+pub struct Second {
+    /// Where it listens.
+    pub server: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+}
+
 impl Options {
+    /// Where a client is connected to.
+    fn server_of(&self, client: usize) -> SocketAddr {
+        match self.second {
+            Some(second) if client % 2 == 1 => second.server,
+            _ => self.server,
+        }
+    }
+
     /// 20 s for [`stall`](Self::stall).
     pub const STALL: Duration = Duration::from_secs(20);
 }
@@ -229,6 +249,10 @@ pub enum LoadError {
 pub fn run(options: &Options) -> Result<Outcome, LoadError> {
     if options.connections == 0 || options.pipeline == 0 {
         return Err(LoadError::Options("there must be a connection and a message"));
+    }
+    let is_broadcast = options.workload == Workload::Broadcast && !options.protocol.is_feed();
+    if options.second.is_some() && !is_broadcast {
+        return Err(LoadError::Options("only broadcasts over WebSockets go to a second server"));
     }
     if options.protocol.is_feed() {
         return run_feed(options);

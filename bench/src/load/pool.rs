@@ -106,8 +106,8 @@ impl<'a> Pool<'a> {
 
     fn connect(&self, index: usize) -> Result<Connection, LoadError> {
         let fail = |source: ConnectionError| LoadError::Connection { connection: index, source };
-        let mut connection =
-            Connection::open(self.options.server, index).map_err(|error| fail(error.into()))?;
+        let server = self.options.server_of(index);
+        let mut connection = Connection::open(server, index).map_err(|error| fail(error.into()))?;
         if self.options.others > 0 && index < self.options.connections {
             connection.enter_room();
         }

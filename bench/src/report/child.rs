@@ -93,7 +93,7 @@ pub(crate) fn output_on(core: usize, command: &mut Command) -> anyhow::Result<St
 }
 
 /// Children inherit the cores of the thread that starts them, before their first thread runs.
-fn spawn_on(core: usize, command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn_on(core: usize, command: &mut Command) -> io::Result<Child> {
     let own = process::allowed_cores()?;
     process::pin(core)?;
     let child = command.spawn();

@@ -1,9 +1,9 @@
 //! The report: every server under the same load, in turn and round by round, so that what the
 //! machine does meanwhile falls on all of them, and each ratio compares neighbours in time.
 
-mod child;
+pub(crate) mod child;
 mod machine;
-mod peers;
+pub(crate) mod peers;
 mod plan;
 mod statistics;
 mod table;

@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 
 use super::Subject;
 
-/// Those that can be run here. Their packages are installed from the lock file when there are
-/// none yet, which needs `npm`.
+/// Installs their packages from the lock file when there are none yet, which needs `npm`.
 ///
 /// # Errors
 /// When `npm` is missing or fails.
-pub(crate) fn installed(folder: &Path) -> anyhow::Result<Vec<Subject>> {
-    if !folder.join("node_modules").is_dir() {
+pub(crate) fn install(folder: &Path) -> anyhow::Result<()> {
+    // The last that was added.
+    if !folder.join("node_modules/@socket.io/redis-adapter").is_dir() {
         let status = Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund"])
             .current_dir(folder)
@@ -20,6 +20,15 @@ pub(crate) fn installed(folder: &Path) -> anyhow::Result<Vec<Subject>> {
             .status()?;
         anyhow::ensure!(status.success(), "npm ci ended with {status}");
     }
+    Ok(())
+}
+
+/// Those that can be run here, once their packages are installed.
+///
+/// # Errors
+/// When `npm` is missing or fails.
+pub(crate) fn installed(folder: &Path) -> anyhow::Result<Vec<Subject>> {
+    install(folder)?;
     let all = [
         Subject::NodeWs,
         Subject::BunWebsocket,

@@ -47,6 +47,26 @@ pub struct Options {
     pub deflate: bool,
     /// Whether a room can be read over plain HTTP.
     pub feeds: bool,
+    /// The cluster that the Socket.IO server is in.
+    pub bus: Option<Bus>,
+}
+
+/// A cluster.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    /// Over what.
+    pub kind: BusKind,
+    /// The address of Redis.
+    pub redis: String,
+}
+
+/// What servers of a cluster are connected by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum BusKind {
+    /// Redis, as the classic adapter of Node has it.
+    Classic,
+    /// Redis 7, as the sharded adapter of Node has it.
+    Sharded,
 }
 
 /// Which of tokio's runtimes serves.

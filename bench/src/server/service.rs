@@ -26,7 +26,7 @@ pub(crate) struct Service {
 impl Service {
     /// Must be called within a runtime.
     pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
-        let server = socket_io::server(options.feeds)?;
+        let server = socket_io::server(options)?;
         Ok(Self {
             websockets: WebSockets::new(options.deflate),
             engine: engine_io::engine()?.into_service(),

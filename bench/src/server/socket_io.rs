@@ -2,12 +2,15 @@
 //! goes to a room that is read over plain HTTP.
 
 use sockeye::{Ack, Config, EmitError, Namespace, RawArgs, Server, Socket};
+use sockeye_cluster::{BusCluster, ClusterConfig};
 use sockeye_feeds::Feeds;
+use sockeye_redis::{ClassicBus, ClassicConfig, ShardedBus, ShardedConfig};
 
 use super::engine_io::limits;
+use super::{Bus, BusKind, Options};
 
 /// The server at `/socket.io/`; with feeds at `/socket.io/feeds` if they are asked for.
-pub(crate) fn server(has_feeds: bool) -> anyhow::Result<Server> {
+pub(crate) fn server(options: &Options) -> anyhow::Result<Server> {
     let namespace = Namespace::new("/")
         .on("echo", echo)
         .on("broadcast", broadcast)
@@ -18,8 +21,20 @@ pub(crate) fn server(has_feeds: bool) -> anyhow::Result<Server> {
         .on_read(async || {});
     let mut config = Config::default();
     config.engine = limits(config.engine);
-    let server = Server::builder().config(config).namespace(namespace).build()?;
-    if has_feeds {
+    let builder = Server::builder().config(config).namespace(namespace);
+    let name = std::process::id().to_string();
+    let server = match &options.bus {
+        None => builder.build()?,
+        Some(Bus { kind: BusKind::Classic, redis }) => {
+            let bus = ClassicBus::new(redis, ClassicConfig::default())?;
+            builder.cluster(BusCluster::new(bus, ClusterConfig::new(name))).build()?
+        }
+        Some(Bus { kind: BusKind::Sharded, redis }) => {
+            let bus = ShardedBus::new(redis, ShardedConfig::default())?;
+            builder.cluster(BusCluster::new(bus, ClusterConfig::new(name))).build()?
+        }
+    };
+    if options.feeds {
         Feeds::builder().offer_room("/", READERS).mount(&server)?;
     }
     Ok(server)

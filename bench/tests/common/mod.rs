@@ -13,6 +13,7 @@ use sockeye_bench::wire::Protocol;
 pub(crate) fn options(protocol: Protocol, workload: Workload, server: SocketAddr) -> Options {
     Options {
         server,
+        second: None,
         server_pid: Some(std::process::id()),
         workload,
         protocol,

@@ -243,6 +243,16 @@ fn encode_list<'a>(request: &str, key: &str, texts: impl Iterator<Item = &'a str
     out.into_bytes()
 }
 
+/// Whether a broadcast is one that this server wrote, of which it gets each back: told by its beginning, so that it need
+/// not be read. `uid`: the server's id. False: it may be still.
+pub fn is_own_broadcast(bytes: &[u8], uid: &str) -> bool {
+    // An array of three, and a text of less than 32 bytes.
+    const ARRAY: u8 = 0x93;
+    const TEXT: u8 = 0xa0;
+    let [ARRAY, length, rest @ ..] = bytes else { return false };
+    usize::from(length ^ TEXT) == uid.len() && uid.len() < 32 && rest.starts_with(uid.as_bytes())
+}
+
 /// Reads a broadcast. A packet that names no namespace is for `/`.
 ///
 /// # Errors

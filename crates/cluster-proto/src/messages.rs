@@ -94,6 +94,18 @@ fn msgpack(json: &str, attachments: &[Bytes]) -> Vec<u8> {
     out
 }
 
+/// Whether a message is one that this server wrote as JSON, of which it gets each back: told by its end, so that it need not
+/// be read. `uid`: the server's id. False: it may be still.
+pub fn is_own(bytes: &[u8], uid: &str) -> bool {
+    let is_own = || {
+        let namespace_at = bytes.strip_suffix(b"\"}")?.rsplit(|byte| *byte == b'"').next()?.len();
+        let before = &bytes[..bytes.len() - namespace_at - b"\"}".len()];
+        let before = before.strip_suffix(b"\",\"nsp\":\"")?.strip_suffix(uid.as_bytes())?;
+        Some(before.ends_with(b",\"uid\":\""))
+    };
+    is_own() == Some(true)
+}
+
 /// Reads a message from what was [received](Received::read). `namespace`: that of the channel, for messages that name
 /// none.
 ///

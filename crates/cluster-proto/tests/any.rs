@@ -132,6 +132,11 @@ proptest! {
         let limits = Limits::default();
         let written = messages::encode(&message);
         prop_assert_eq!(written[0] != b'{', is_binary(&message.body));
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+        if is_plain(&parts.names[2]) && is_plain(&parts.names[3]) && written[0] == b'{' {
+            prop_assert!(messages::is_own(&written, &parts.names[2]));
+        }
+        prop_assert!(!messages::is_own(&written, "another"));
         for bytes in [written, messages::encode_msgpacked(&message)] {
             let received = Received::read(&bytes, &limits).unwrap();
             prop_assert_eq!(&messages::read(&received, "/elsewhere").unwrap(), &message);
@@ -156,7 +161,11 @@ proptest! {
         };
         let received = Received::read(&written, &Limits::default()).unwrap();
         let read = match &message.body {
-            Body::Emit { request: None, .. } => classic::read_broadcast(&received).unwrap(),
+            Body::Emit { request: None, .. } => {
+                prop_assert!(classic::is_own_broadcast(&written, &parts.names[2]));
+                prop_assert!(!classic::is_own_broadcast(&written, "another"));
+                classic::read_broadcast(&received).unwrap()
+            }
             body if body.is_answer() => {
                 classic::read_answer(&received, &message.namespace).unwrap()
             }

@@ -232,6 +232,9 @@ impl Arrivals {
         if route == Route::Broadcasts && !self.is_for_here(&namespace, arrived.channel) {
             return Ok(());
         }
+        if route == Route::Broadcasts && classic::is_own_broadcast(arrived.payload, &self.uid) {
+            return Ok(());
+        }
         let received = Received::read(arrived.payload, &self.limits)?;
         match route {
             Route::Broadcasts => {

@@ -68,9 +68,12 @@ impl Bus for ShardedBus {
         let publisher = Publisher::start(self.address.clone(), inbox.clone());
         let own = OwnChannels::new(&self.config.prefix);
         let (is_own, to, limits) = (own.clone(), inbox.clone(), Limits::default());
+        let sender = Arc::clone(uid);
         let on_message = Arc::new(move |arrived: Arrived<'_>| {
             if is_own.is_own(arrived.channel) {
                 to.own(arrived.payload);
+            } else if messages::is_own(arrived.payload, &sender) {
+                // Redis sends it to all who listen on the channel.
             } else if let Err(error) = arrive(&arrived, &limits, &to) {
                 to.refused(&error);
             }
