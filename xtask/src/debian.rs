@@ -26,6 +26,7 @@ const HAPROXY: [&str; 2] = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"];
 const CADDY: [&str; 2] = ["/usr/bin/caddy", "/usr/local/bin/caddy"];
 /// Where Debian has it, with its modules where the test looks for them.
 const APACHE: [&str; 1] = ["/usr/sbin/apache2"];
+const REDIS: [&str; 2] = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"];
 
 /// Succeeds where Python can make the environment that the conformance suite is installed in.
 const PYTHON_PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
@@ -47,6 +48,8 @@ pub(crate) enum Program {
     Caddy,
     /// Apache's HTTP server.
     Apache,
+    /// Redis 7.
+    Redis,
     /// A compiler of C++, which libFuzzer is written in.
     Cxx,
 }
@@ -75,6 +78,7 @@ impl Program {
                 Self::Haproxy => HAPROXY[0].into(),
                 Self::Caddy => CADDY[0].into(),
                 Self::Apache => APACHE[0].into(),
+                Self::Redis => REDIS[0].into(),
                 Self::Cxx => "/usr/bin/c++".into(),
             }),
             None => Available::Missing,
@@ -98,6 +102,7 @@ impl Program {
             Self::Haproxy => first_of(&HAPROXY),
             Self::Caddy => first_of(&CADDY),
             Self::Apache => first_of(&APACHE),
+            Self::Redis => first_of(&REDIS),
             Self::Cxx => has_version("c++").then(|| "c++".into()),
         }
     }
@@ -114,6 +119,7 @@ impl Program {
             Self::Caddy => &["caddy"],
             // The program alone, without a service that takes port 80.
             Self::Apache => &["apache2-bin"],
+            Self::Redis => &["redis-server"],
             Self::Cxx => &["g++"],
         }
     }
@@ -143,6 +149,10 @@ impl Program {
             }
             Self::Apache => {
                 "no Apache of Debian found: install it (`sudo apt-get install apache2-bin`)"
+            }
+            Self::Redis => {
+                "no Redis 7 found: install it (Debian and Ubuntu: `sudo apt-get install redis-server`; \
+                 macOS: `brew install redis`)"
             }
             Self::Cxx => {
                 "no C++ compiler found: install one (Debian and Ubuntu: `sudo apt-get install g++`)"

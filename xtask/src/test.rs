@@ -103,6 +103,7 @@ struct Parts {
     haproxy: Available,
     caddy: Available,
     apache: Available,
+    redis: Available,
     cxx: Available,
     /// Also what takes minutes.
     all: bool,
@@ -121,6 +122,7 @@ impl Parts {
             haproxy: Program::Haproxy.find(),
             caddy: Program::Caddy.find(),
             apache: Program::Apache.find(),
+            redis: Program::Redis.find(),
             cxx: Program::Cxx.find(),
             all: arguments.all,
             counts,
@@ -136,16 +138,18 @@ impl Parts {
 
     /// The programs that the wanted tests need.
     fn programs(&self) -> Vec<(Program, &Available)> {
-        let browser = (Part::Browser, Program::Browser, &self.browser);
-        let python = (Part::Autobahn, Program::Python, &self.python);
-        let curl = (Part::Interop, Program::Curl, &self.curl);
-        let nginx = (Part::Interop, Program::Nginx, &self.nginx);
-        let haproxy = (Part::Interop, Program::Haproxy, &self.haproxy);
-        let caddy = (Part::Interop, Program::Caddy, &self.caddy);
-        let apache = (Part::Interop, Program::Apache, &self.apache);
-        let cxx = (Part::Fuzz, Program::Cxx, &self.cxx);
-        let all = [browser, python, curl, nginx, haproxy, caddy, apache, cxx];
-        let wanted = all.into_iter().filter(|(part, ..)| self.has(&[*part]));
+        const INTEROP: &[Part] = &[Part::Interop];
+        let browser = (&[Part::Browser][..], Program::Browser, &self.browser);
+        let python = (&[Part::Autobahn][..], Program::Python, &self.python);
+        let curl = (INTEROP, Program::Curl, &self.curl);
+        let nginx = (INTEROP, Program::Nginx, &self.nginx);
+        let haproxy = (INTEROP, Program::Haproxy, &self.haproxy);
+        let caddy = (INTEROP, Program::Caddy, &self.caddy);
+        let apache = (INTEROP, Program::Apache, &self.apache);
+        let redis = (&[Part::Rust, Part::Interop][..], Program::Redis, &self.redis);
+        let cxx = (&[Part::Fuzz][..], Program::Cxx, &self.cxx);
+        let all = [browser, python, curl, nginx, haproxy, caddy, apache, redis, cxx];
+        let wanted = all.into_iter().filter(|(parts, ..)| self.has(parts));
         wanted.map(|(_, program, available)| (program, available)).collect()
     }
 
@@ -184,7 +188,11 @@ impl Parts {
             plan.push(build(workspace, self.has(&[Part::Rust])));
         }
         if self.has(&[Part::Rust]) {
-            plan.push(rust(workspace, arguments)?);
+            let has_redis = self.redis != Available::Missing;
+            if !has_redis {
+                plan.leave_out("the crates over Redis", Program::Redis.advice());
+            }
+            plan.push(rust(workspace, arguments, has_redis)?);
         }
         if self.has(&[Part::Js]) {
             plan.push(js_client(workspace, arguments)?);
@@ -196,6 +204,7 @@ impl Parts {
                 (HAPROXY_TESTS, "what stands behind HAProxy", Program::Haproxy, &self.haproxy),
                 (CADDY_TESTS, "what stands behind Caddy", Program::Caddy, &self.caddy),
                 (APACHE_TESTS, "what stands behind Apache", Program::Apache, &self.apache),
+                (REDIS_TESTS, "clusters with Node's servers", Program::Redis, &self.redis),
             ];
             let missing = needs.iter().filter(|(.., found)| **found == Available::Missing);
             let mut left_out = Vec::new();
@@ -254,9 +263,12 @@ fn build(workspace: &Workspace, tests_too: bool) -> Step {
     Step::new(BUILD).task(Task::preparation("cargo build", command))
 }
 
-fn rust(workspace: &Workspace, arguments: &Arguments) -> Result<Step> {
+fn rust(workspace: &Workspace, arguments: &Arguments, has_redis: bool) -> Result<Step> {
     let mut command = coloured(workspace);
     command.args(["test", "--workspace", "--no-fail-fast"]);
+    if !has_redis {
+        REDIS_CRATES.iter().for_each(|name| _ = command.args(["--exclude", name]));
+    }
     command.args(&arguments.filter);
     // Tests of the Rust client against the official server run where this says so.
     command.env("SOCKEYE_TEST_NODE", "1");
@@ -396,6 +408,10 @@ const HAPROXY_TESTS: &str = "-haproxy.test.mjs";
 const CADDY_TESTS: &str = "-caddy.test.mjs";
 /// Tests that need Apache.
 const APACHE_TESTS: &str = "-apache.test.mjs";
+/// Tests that need Redis.
+const REDIS_TESTS: &str = "-redis.test.mjs";
+/// Crates whose tests do.
+const REDIS_CRATES: [&str; 2] = ["sockeye-redis", "sockeye-emitter"];
 
 /// Name of the step that the others wait for.
 const BUILD: &str = "build";
