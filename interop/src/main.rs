@@ -8,6 +8,7 @@
 
 mod anything;
 mod behaviour;
+mod cluster;
 mod crowded;
 mod engine_echo;
 mod engine_io_client;
@@ -60,6 +61,8 @@ enum Kind {
     Feeds(feeds::Arguments),
     /// Suites of SockJS: /echo, /close and others, every transport on, every origin let in.
     Sockjs(sockjs::Arguments),
+    /// One node of a cluster, driven by lines of JSON: takes a place in the suites of the official adapters.
+    Cluster(cluster::Arguments),
     /// The server that `abuse` attacks: /socket.io/, what strangers fill together.
     Crowded(crowded::Arguments),
     /// WebSocket conformance suite: an echo on every path, messages of 64 MiB at most.
@@ -106,6 +109,7 @@ async fn run(kind: Kind) -> Result<()> {
         Kind::SocketIoClient(listen) => socket_io_client::serve(&listen).await,
         Kind::Feeds(arguments) => feeds::serve(&arguments).await,
         Kind::Sockjs(arguments) => sockjs::serve(&arguments).await,
+        Kind::Cluster(arguments) => cluster::serve(&arguments).await,
         Kind::Crowded(arguments) => crowded::serve(&arguments).await,
         Kind::Websocket(arguments) => websocket::serve(&arguments).await,
         Kind::WebsocketClient(arguments) => websocket_client::run(&arguments).await,

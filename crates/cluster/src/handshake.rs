@@ -56,8 +56,9 @@ struct Read<'a> {
     auth: Option<&'a RawValue>,
 }
 
-/// As Node writes it.
-pub(crate) fn to_json(handshake: &RemoteHandshake) -> String {
+/// A socket's request as JSON, as Node's `socket.handshake` is written: `headers`, `time`, `address`, `xdomain`, `secure`,
+/// `issued`, `url`, `query` and `auth`.
+pub fn to_json(handshake: &RemoteHandshake) -> String {
     let mut headers = BTreeMap::new();
     for name in handshake.headers.keys() {
         let values = handshake.headers.get_all(name).iter();

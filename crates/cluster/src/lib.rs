@@ -50,4 +50,5 @@ mod memory;
 pub use bus::{Bus, Counting, Inbox};
 pub use cluster::{BusCluster, ClusterConfig, ClusterEvent, RemoteServer};
 pub use counters::Counts;
+pub use handshake::to_json as handshake_json;
 pub use memory::{MemoryBus, MemoryMember};

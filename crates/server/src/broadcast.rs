@@ -16,6 +16,7 @@ pub(crate) mod listeners;
 /// The acknowledgements of a broadcast.
 pub(crate) mod acks;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -204,7 +205,7 @@ impl Broadcast {
         payload: &P,
     ) -> Result<(), EmitError> {
         encoded(event_name(&event)?, payload, |event| {
-            self.handle_here(event);
+            self.handle_here(event, false);
             self.in_each(|recipients| self.publish(recipients, Action::ServerSideEmit(event)));
         })
     }
@@ -222,7 +223,7 @@ impl Broadcast {
         let (sender, arrivals) = mpsc::unbounded_channel();
         let (here, replies) = encoded(&name, payload, |event| {
             let replies = self.ask_others(Action::ServerSideEmitWithAck(event), &sender);
-            (self.handle_here(event), replies)
+            (self.handle_here(event, true), replies)
         })?;
         let others = replies.map(|replies| (arrivals, replies));
         Ok(ServerAcks::new(name, here, others, self.answer_timeout()))
@@ -312,10 +313,12 @@ impl Broadcast {
     }
 
     /// Starts this server's own handlers of an event between servers, if it is one of the targets.
-    fn handle_here(&self, event: EventRef<'_>) -> Vec<server_side::Handling> {
+    fn handle_here(&self, event: EventRef<'_>, is_request: bool) -> Vec<server_side::Handling> {
         let here = self.namespaces.iter().filter(|_| self.is_local);
-        here.filter_map(|namespace| server_side::handle(&Io::new(Arc::clone(namespace)), event))
-            .collect()
+        let handle = |namespace: &Arc<ActiveNamespace>| {
+            server_side::handle(&Io::new(Arc::clone(namespace)), event, is_request)
+        };
+        here.filter_map(handle).collect()
     }
 
     /// Whether no other server can have recipients.
@@ -349,10 +352,20 @@ impl Broadcast {
 
     /// The replies of all other servers.
     pub(crate) async fn gather(&self, action: Action<'_>) -> Result<Vec<Reply>, ClusterError> {
-        let (sender, arrivals) = mpsc::unbounded_channel();
-        let Some(replies) = self.ask_others(action, &sender) else { return Ok(Vec::new()) };
-        let (replies, missing) = replies.gather(arrivals, self.answer_timeout()).await;
+        let (replies, missing) = self.gather_partial(action).await;
         if missing.is_empty() { Ok(replies) } else { Err(ClusterError::timeout(missing)) }
+    }
+
+    /// The replies of those other servers that answer in time, and the names of the rest.
+    pub(crate) async fn gather_partial(
+        &self,
+        action: Action<'_>,
+    ) -> (Vec<Reply>, BTreeSet<Arc<str>>) {
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        match self.ask_others(action, &sender) {
+            Some(replies) => replies.gather(arrivals, self.answer_timeout()).await,
+            None => (Vec::new(), BTreeSet::new()),
+        }
     }
 
     fn answer_timeout(&self) -> Duration {

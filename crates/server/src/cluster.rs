@@ -12,6 +12,8 @@ pub(crate) mod node;
 pub(crate) mod replies;
 /// Events between the servers themselves.
 pub(crate) mod server_side;
+/// One of them, as plain data.
+pub(crate) mod server_side_event;
 
 use self::node::Node;
 use self::operation::Operation;

@@ -126,6 +126,7 @@ pub use cluster::node::Node;
 pub use cluster::operation::{Action, Flags, Operation, OwnedOperation};
 pub use cluster::replies::{Replies, Reply};
 pub use cluster::server_side::{ServerAcks, ServerSide};
+pub use cluster::server_side_event::ServerSideEvent;
 pub use error::{
     AckError, BuildError, ClusterError, EmitError, EncodeError, EventError, PayloadError, Refuse,
     RemoteError, ReservedName,
@@ -178,7 +179,7 @@ pub use socket::details::{RemoteHandshake, SharedData, SocketDetails};
 pub use socket::disconnect_reason::DisconnectReason;
 pub use socket::expiry::Expiry;
 pub use socket::id::{EmptySocketId, SocketId};
-pub use socket::remote::RemoteSocket;
+pub use socket::remote::{Fetched, RemoteSocket};
 pub use socket::requests::AckFuture;
 pub use socket::shared::DataError;
 pub use sockeye_engine::{self as engine, Body, Handshake, PeerAddr};

@@ -21,7 +21,7 @@ use std::future::ready;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use futures_util::TryFutureExt;
+use futures_util::{FutureExt, TryFutureExt};
 use serde::Serialize;
 use sockeye_socket_proto::{EventRef, IntoAck, Listen, RawEvent, event_name};
 
@@ -32,6 +32,7 @@ use self::matcher::{Matcher, NamespaceMatcher, Pattern};
 use self::visitor::Visitor;
 use crate::broadcast::io::Io;
 use crate::cluster::server_side::ServerSide;
+use crate::cluster::server_side_event::ServerSideEvent;
 use crate::error::{BuildError, Refuse};
 use crate::guarantees::client_outbox::Reliable;
 use crate::handler::context::Context;
@@ -408,6 +409,34 @@ impl<S: Send + Sync + 'static> Namespace<S> {
             if handlers.server_side.insert(name.clone(), handler).is_some() {
                 return Err(BuildError::DuplicateEvent { event: name });
             }
+            Ok(())
+        })
+    }
+
+    /// Handles the events between servers that [`on_server_side`](Namespace::on_server_side) has no handler for: an async
+    /// function of the [`Io`] and the event. Without it, a server of this project that asks is told that there is no handler,
+    /// and one of Node has no answer.
+    ///
+    /// ```
+    /// use sockeye::{Io, Namespace, ServerSideEvent};
+    ///
+    /// async fn unknown(_: Io, ServerSideEvent { event, .. }: ServerSideEvent) {
+    ///     tracing::warn!(event = event.name, "an event between servers that is not known here");
+    /// }
+    ///
+    /// let namespace: Namespace = Namespace::new("/").server_side_fallback(unknown);
+    /// # drop(namespace);
+    /// ```
+    pub fn server_side_fallback<F, Fut, R, A: 'static, M: 'static>(self, handler: F) -> Self
+    where
+        F: Fn(Io, ServerSideEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = R> + Send + 'static,
+        R: IntoAck<A, M>,
+    {
+        self.with(move |_, handlers| {
+            handlers.server_side_fallback = Some(Box::new(move |io, event| {
+                Box::pin(handler(io, event).map(|answer| answer.into_ack(true)))
+            }));
             Ok(())
         })
     }

@@ -95,6 +95,29 @@ impl Server {
         self.namespaces.get(path).map(Io::new)
     }
 
+    /// A namespace, made now if no client has asked for it yet: for what is sent to those who are in it on other servers of
+    /// the cluster. From then on it is kept until the server ends. `None`: nothing that is declared accepts the name; a
+    /// function given to [`Namespace::matching`](crate::Namespace::matching) decides for clients and is not asked.
+    ///
+    /// ```
+    /// use sockeye::{Namespace, Server};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = tokio::runtime::Runtime::new()?;
+    /// # let _guard = runtime.enter();
+    /// let server = Server::builder().namespace(Namespace::new("/room-{id}")).build()?;
+    /// assert!(server.of("/room-7").is_none());
+    /// if let Some(room) = server.open("/room-7") {
+    ///     room.emit("news", "for those who are there, on whichever server")?;
+    /// }
+    /// assert!(server.of("/room-7").is_some() && server.open("/elsewhere").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open(&self, path: &str) -> Option<Io> {
+        self.namespaces.open(path).map(Io::new)
+    }
+
     /// All namespaces that exist, the dynamic ones included.
     pub fn namespaces(&self) -> Vec<Io> {
         self.namespaces.all().into_iter().map(Io::new).collect()

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sockeye::{
     Ack, AckError, Cluster, ClusterError, Config, Event, EventError, Io, Namespace, Node,
-    Operation, RecoveryConfig, Replies, Room, Server, Socket,
+    Operation, RecoveryConfig, Replies, Room, Server, ServerSideEvent, Socket,
 };
 use sockeye_testing::{Ended, TestClient, TestCluster, TestServer};
 
@@ -168,6 +168,55 @@ async fn who_does_not_answer_is_named_and_who_leaves_is_gone() {
     assert_eq!(errors, BTreeSet::from(expected));
     let fetched = io.timeout(Duration::from_secs(1)).fetch().await;
     assert_eq!(fetched.unwrap_err(), ClusterError::Timeout { missing: vec!["green".to_owned()] });
+    let fetched = io.timeout(Duration::from_secs(1)).fetch_partial().await;
+    assert_eq!(fetched.missing, ["green"]);
+    let found: Vec<_> = fetched.sockets.iter().map(|socket| socket.id().to_string()).collect();
+    assert_eq!(found, [ann.id()], "what has answered is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_between_servers_without_a_handler_of_their_own() {
+    let cluster = TestCluster::new(12);
+    let server = |name: &'static str| {
+        let fallback = move |_: Io, ServerSideEvent { event, is_request, .. }| async move {
+            assert!(is_request);
+            Ack(format!("{name}: {} {}", event.name, event.args.json()))
+        };
+        let namespace = Namespace::new("/").on_server_side(COUNT, count);
+        let namespace = namespace.server_side_fallback(fallback);
+        let server = Server::builder().namespace(namespace).cluster(cluster.member(name));
+        TestServer::new(server.build().unwrap())
+    };
+    let (red, _green) = (server("red"), server("green"));
+    let io = red.server().io();
+    let asked = io.server_side_emit_with_ack::<_, String>("unknown", &7).unwrap();
+    let answers: Vec<_> = asked.await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers, ["green: unknown 7"]);
+    let counted: Vec<_> = io.server_side_emit_with_ack(COUNT, &()).unwrap().await;
+    assert_eq!(counted.into_iter().map(Result::unwrap).collect::<Vec<u32>>(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_nobody_is_in_here_reaches_those_who_are_elsewhere() {
+    let cluster = TestCluster::new(13);
+    let (red, green) =
+        (server(&cluster, "red", Config::default()), server(&cluster, "green", Config::default()));
+    let user = User { name: "ann".to_owned() };
+    let ann = green.client().auth(&user).namespace("/room-7");
+    let mut ann = ann.connect().await.unwrap();
+    assert!(red.server().of("/room-7").is_none());
+    let room = red.server().open("/room-7").unwrap();
+    room.emit(NEWS, "from red").unwrap();
+    assert_eq!(ann.expect_event(NEWS).await, "from red");
+    assert_eq!(room.fetch().await.unwrap().len(), 1);
+    assert!(red.server().of("/room-7").is_some());
+    assert!(red.server().open("/").is_some() && red.server().open("/elsewhere").is_none());
+    // It is kept, and the same when clients come.
+    let bob = red.client().auth(&User { name: "bob".to_owned() }).namespace("/room-7");
+    let bob = bob.connect().await.unwrap();
+    assert_eq!(room.sockets().len(), 1);
+    bob.disconnect();
+    assert!(red.server().of("/room-7").is_some());
 }
 
 #[tokio::test(start_paused = true)]

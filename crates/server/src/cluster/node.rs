@@ -88,10 +88,10 @@ fn apply(namespace: &Arc<ActiveNamespace>, operation: &Operation<'_>, reply: Rep
         }
         Action::Ids => reply(Reply::Ids(recipients.sockets().iter().map(Socket::id).collect())),
         Action::ServerSideEmit(event) => {
-            server_side::handle(&Io::new(Arc::clone(namespace)), event);
+            server_side::handle(&Io::new(Arc::clone(namespace)), event, false);
         }
         Action::ServerSideEmitWithAck(event) => {
-            match server_side::handle(&Io::new(Arc::clone(namespace)), event) {
+            match server_side::handle(&Io::new(Arc::clone(namespace)), event, true) {
                 None => reply(Reply::Unhandled),
                 Some(handling) => {
                     tokio::spawn(async move {

@@ -12,6 +12,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
 use super::replies::{Arrival, Replies, Reply};
+use super::server_side_event::ServerSideEvent;
 use crate::broadcast::io::Io;
 use crate::error::{AckError, EventError};
 use crate::handler::running::Answering;
@@ -79,9 +80,15 @@ server_side!(WithIo, (), (), |io, _event| (io), (Io));
 server_side!(Alone, (), (), |_io, _event| (), ());
 
 /// Starts this server's handler, if it has one; a panic of it is an error like others.
-pub(crate) fn handle(io: &Io, event: EventRef<'_>) -> Option<Handling> {
-    let handler = io.active_namespace().handlers.server_side.get(event.name)?;
-    let started = handler(io.clone(), event);
+pub(crate) fn handle(io: &Io, event: EventRef<'_>, is_request: bool) -> Option<Handling> {
+    let handlers = &io.active_namespace().handlers;
+    let started = match handlers.server_side.get(event.name) {
+        Some(handler) => handler(io.clone(), event),
+        None => {
+            let fallback = handlers.server_side_fallback.as_ref()?;
+            Ok(fallback(io.clone(), ServerSideEvent { event: event.to_raw_event(), is_request }))
+        }
+    };
     let (nsp, name) = (io.namespace().to_owned(), event.name.to_owned());
     Some(tokio::spawn(async move {
         let result = match started {

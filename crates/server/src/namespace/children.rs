@@ -5,6 +5,7 @@
 //! left the most empty ones. The client is refused only if all are in use.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -35,7 +36,8 @@ pub(super) struct Children {
 
 struct Child {
     active: Arc<ActiveNamespace>,
-    made_by: MadeBy,
+    /// `None`: the application opened it, which keeps it.
+    made_by: Option<MadeBy>,
 }
 
 /// The session and address for which a namespace was made.
@@ -129,7 +131,19 @@ impl Children {
         self.by_session.add(session.clone());
         self.by_group.add(group.clone());
         self.gone.remove(&path);
-        self.by_path.insert(path, Child { active, made_by });
+        self.by_path.insert(path, Child { active, made_by: Some(made_by) });
+    }
+
+    /// Adds one that the application opens, or keeps the one that is there from now on.
+    pub(super) fn keep(&mut self, active: Arc<ActiveNamespace>) {
+        let path = Arc::clone(&active.path);
+        self.empty.remove(&path);
+        self.gone.remove(&path);
+        let before = self.by_path.insert(path, Child { active, made_by: None });
+        if let Some(MadeBy { session, group }) = before.and_then(|child| child.made_by) {
+            self.by_session.subtract(&session);
+            self.by_group.subtract(&group);
+        }
     }
 
     /// Notes that the namespace has a socket.
@@ -139,7 +153,7 @@ impl Children {
 
     /// Notes that the namespace has no socket any more.
     pub(super) fn leave_empty(&mut self, path: &Arc<str>) {
-        if let Some(Child { made_by: MadeBy { session, group }, .. }) = self.by_path.get(path)
+        if let Some(Child { made_by: Some(MadeBy { session, group }), .. }) = self.by_path.get(path)
             && !self.empty.contains(path)
         {
             self.empty.touch(path, session, || group.clone());
@@ -147,10 +161,12 @@ impl Children {
     }
 
     pub(super) fn remove(&mut self, path: &Arc<str>) {
-        let Some(Child { active, made_by }) = self.by_path.remove(path) else { return };
-        self.empty.remove(path);
+        let Entry::Occupied(child) = self.by_path.entry(Arc::clone(path)) else { return };
+        let Some(made_by) = &child.get().made_by else { return };
         self.by_session.subtract(&made_by.session);
         self.by_group.subtract(&made_by.group);
+        let active = child.remove().active;
+        self.empty.remove(path);
         if Arc::strong_count(&active) > 1 {
             if self.gone.len() >= self.gone_max.max(GONE_MIN) {
                 self.gone.retain(|_, active| active.strong_count() > 0);

@@ -9,6 +9,7 @@ use sockeye_socket_proto::{EventRef, RawEvent};
 
 use super::visitor::Visitor;
 use crate::broadcast::io::Io;
+use crate::cluster::server_side_event::ServerSideEvent;
 use crate::error::EventError;
 use crate::guarantees::client_outbox::Reliable;
 use crate::handler::acker::Responder;
@@ -76,6 +77,9 @@ pub(crate) type NotificationFn<T> =
 pub(crate) type ServerSideHandler =
     Box<dyn Fn(Io, EventRef<'_>) -> Result<Answering, EventError> + Send + Sync>;
 
+/// The handler of those that have none.
+pub(crate) type ServerSideFallback = Box<dyn Fn(Io, ServerSideEvent) -> Answering + Send + Sync>;
+
 /// The arguments of one call of a handler.
 pub(crate) struct Call<'a> {
     pub(crate) socket: &'a Socket,
@@ -113,6 +117,7 @@ pub(crate) struct Handlers {
     pub(crate) shared: SharedTypes,
     /// Events from other servers.
     pub(crate) server_side: HashMap<String, ServerSideHandler>,
+    pub(crate) server_side_fallback: Option<ServerSideFallback>,
     pub(crate) metrics: NamespaceMetrics,
     /// The rules of presence, and its share of the memory.
     pub(crate) presence: DeclaredRules,
@@ -168,6 +173,7 @@ impl Handlers {
             room_change: Vec::new(),
             shared: SharedTypes::default(),
             server_side: HashMap::new(),
+            server_side_fallback: None,
             metrics: NamespaceMetrics::noop(),
             presence: DeclaredRules::new(PresenceRules::default()),
             kept_extensions: KeptExtensions::new(),

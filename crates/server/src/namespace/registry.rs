@@ -166,19 +166,53 @@ impl Namespaces {
             return Err(refusal);
         }
         let gone = children.take_gone(path).filter(|active| active.parent == Some(parent));
-        let active = gone.unwrap_or_else(|| {
-            let Parent { handlers, shared, .. } = &self.parents[parent];
-            let (handlers, shared) = (Arc::clone(handlers), shared.clone());
-            let (path, parent) = (path.into(), Some(parent));
-            Arc::new(ActiveNamespace::new(path, params, handlers, shared, parent, &self.server))
-        });
+        let active = gone.unwrap_or_else(|| self.make(path, parent, params));
         self.insert(&mut children, &active, link);
         drop(children);
         drop(removed);
-        if let Some(hear) = &self.new_namespace {
-            hear(&Io::new(Arc::clone(&active)));
-        }
+        self.announce(&active);
         Ok(active)
+    }
+
+    /// The namespace of this name, made for the application if a dynamic declaration accepts it; from then on it is kept.
+    pub(crate) fn open(&self, path: &str) -> Option<Arc<ActiveNamespace>> {
+        if let Some(active) = self.fixed.get(path) {
+            return Some(Arc::clone(active));
+        }
+        let accept = |(number, declared): (usize, &Parent)| match declared.matcher.ask(path, "{}") {
+            Verdict::Yes(params) => Some((number, params)),
+            // A function decides with what a client says.
+            Verdict::No | Verdict::Later(_) => None,
+        };
+        let (parent, params) = self.parents.iter().enumerate().find_map(accept)?;
+        let mut children = self.children.lock();
+        if let Some(active) = children.get(path).cloned() {
+            children.keep(Arc::clone(&active));
+            return Some(active);
+        }
+        let gone = children.take_gone(path).filter(|active| active.parent == Some(parent));
+        let active = gone.unwrap_or_else(|| self.make(path, parent, params));
+        children.keep(Arc::clone(&active));
+        if let Some(cluster) = &self.server.cluster {
+            cluster.open(path);
+        }
+        drop(children);
+        self.announce(&active);
+        Some(active)
+    }
+
+    fn make(&self, path: &str, parent: usize, params: Params) -> Arc<ActiveNamespace> {
+        let Parent { handlers, shared, .. } = &self.parents[parent];
+        let (handlers, shared) = (Arc::clone(handlers), shared.clone());
+        let (path, parent) = (path.into(), Some(parent));
+        Arc::new(ActiveNamespace::new(path, params, handlers, shared, parent, &self.server))
+    }
+
+    /// Tells the application of one that was made.
+    fn announce(&self, active: &Arc<ActiveNamespace>) {
+        if let Some(hear) = &self.new_namespace {
+            hear(&Io::new(Arc::clone(active)));
+        }
     }
 
     /// Makes a socket and adds it to its namespace. A child that was removed meanwhile is added

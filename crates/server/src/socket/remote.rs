@@ -96,6 +96,16 @@ impl RemoteSocket {
     }
 }
 
+/// What [`fetch_partial`](Broadcast::fetch_partial) has found.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// The sockets of this server, and of the others that have answered in time.
+    pub sockets: Vec<RemoteSocket>,
+    /// The names of the servers that have not.
+    pub missing: Vec<String>,
+}
+
 impl Broadcast {
     /// The sockets that would be reached, whichever server they are on: `fetchSockets` of the official
     /// server.
@@ -105,6 +115,15 @@ impl Broadcast {
     pub fn fetch(
         &self,
     ) -> impl Future<Output = Result<Vec<RemoteSocket>, ClusterError>> + Send + use<> {
+        let fetched = self.fetch_partial();
+        async move {
+            let Fetched { sockets, missing } = fetched.await;
+            if missing.is_empty() { Ok(sockets) } else { Err(ClusterError::Timeout { missing }) }
+        }
+    }
+
+    /// As [`fetch`](Broadcast::fetch), and what there is where other servers do not answer in time.
+    pub fn fetch_partial(&self) -> impl Future<Output = Fetched> + Send + use<> {
         let this = self.clone();
         async move {
             let mut found = Vec::new();
@@ -112,7 +131,8 @@ impl Broadcast {
                 let sockets = recipients.sockets();
                 found.extend(sockets.iter().map(SocketDetails::of));
             });
-            for reply in this.gather(Action::Fetch).await? {
+            let (replies, missing) = this.gather_partial(Action::Fetch).await;
+            for reply in replies {
                 if let Reply::Sockets(sockets) = reply {
                     found.extend(sockets);
                 }
@@ -122,7 +142,10 @@ impl Broadcast {
                 let of_it = namespaces.iter().find(|it| *it.path == *details.namespace)?;
                 Some(RemoteSocket::new(Io::new(Arc::clone(of_it)), details))
             };
-            Ok(found.into_iter().filter_map(remote).collect())
+            Fetched {
+                sockets: found.into_iter().filter_map(remote).collect(),
+                missing: missing.iter().map(|name| (**name).to_owned()).collect(),
+            }
         }
     }
 }
