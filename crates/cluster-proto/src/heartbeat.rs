@@ -1,6 +1,7 @@
 //! What servers of this project tell each other of themselves, on a channel that no other server listens on.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ use crate::received::ReadError;
 ///     name: "red".into(),
 ///     generation: 1_795_564_799_123,
 ///     namespaces: Some(vec!["/".into()]),
+///     presence: [("/".into(), 7)].into(),
 ///     is_leaving: false,
 ///     wants_answer: true,
 /// };
@@ -39,6 +41,9 @@ pub struct Heartbeat<'a> {
     /// Its namespaces; `None`: they are too many to list.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<Cow<'a, str>>>,
+    /// By namespace, how many changes of presence it has told. If there are many namespaces, not all are here.
+    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub presence: BTreeMap<Cow<'a, str>, u64>,
     /// It leaves now.
     #[serde(rename = "leaving", default, skip_serializing_if = "is_false")]
     pub is_leaving: bool,

@@ -29,8 +29,9 @@ mod received;
 // The parts of messages as they stand in JSON, which both forms share.
 mod parts;
 
-// What servers of this project tell each other of themselves.
+// What servers of this project tell each other of themselves, and all they tell each other.
 mod heartbeat;
+mod own;
 
 pub mod channels;
 pub mod classic;
@@ -39,6 +40,7 @@ pub mod node;
 
 pub use heartbeat::Heartbeat;
 pub use message::{Body, Emitted, Flags, Message, RemoteSocket, Targets, Value};
+pub use own::{OwnMessage, PresenceChanged, PresencePart, PresentConnection};
 pub use received::{Limits, ReadError, Received};
 
 /// The sender's name of an emitter: it publishes, and is no server.

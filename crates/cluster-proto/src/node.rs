@@ -34,20 +34,24 @@
 //! | the time is over | the request is forgotten | same | same |
 
 mod members;
+mod presence;
 mod requests;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::members::Members;
+pub use self::presence::PresenceVerdict;
+use self::presence::{Judged, Parts};
 pub use self::requests::Ask;
 use self::requests::Requests;
 use crate::heartbeat::Heartbeat;
 use crate::message::{Body, Message};
+use crate::own::{PresenceChanged, PresencePart};
 
 /// How a server takes part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +101,9 @@ pub struct Node<T> {
     namespaces: BTreeSet<Arc<str>>,
     members: Members,
     requests: Requests<T>,
+    /// The presence that the others tell of, and how many changes of its own were told, by namespace.
+    parts: Parts,
+    told: BTreeMap<Arc<str>, u64>,
     /// When it says next that it is there; `None`: it has left.
     heartbeat_at: Option<Instant>,
     /// When it tells the servers of this project of itself once more before that: its namespaces are others, or one of
@@ -113,6 +120,13 @@ pub struct Node<T> {
 pub enum Transmit {
     /// On the channel of this project's servers.
     Heartbeat(Heartbeat<'static>),
+    /// To one server of this project: who is present by its sockets is asked for.
+    AskPresence {
+        /// The server.
+        to: Arc<str>,
+        /// The namespace.
+        namespace: Arc<str>,
+    },
     /// To all servers of a namespace.
     Message {
         /// The namespace.
@@ -138,6 +152,8 @@ pub enum Event<T> {
         uid: Arc<str>,
         /// Its name.
         name: Arc<str>,
+        /// Whether it has said so, or was started again; else it was silent for too long.
+        has_said_so: bool,
     },
     /// A server that was asked is gone: it answers no more.
     Silent {
@@ -193,6 +209,8 @@ impl<T: Clone> Node<T> {
         let mut node = Self {
             members: Members::new(config.servers_max),
             requests: Requests::new(uid.len(), config.requests_max, seed),
+            parts: Parts::default(),
+            told: BTreeMap::new(),
             config,
             uid,
             namespaces: BTreeSet::new(),
@@ -231,6 +249,11 @@ impl<T: Clone> Node<T> {
             return;
         }
         self.speak(&namespace, Body::InitialHeartbeat);
+        for (uid, count) in self.members.presence_of(&namespace) {
+            if self.parts.counted(&uid, &namespace, count) {
+                self.ask_presence(uid, &namespace);
+            }
+        }
         self.tell_at = self.heartbeat_at.map(|_| now);
         self.check();
     }
@@ -239,6 +262,8 @@ impl<T: Clone> Node<T> {
     pub fn close(&mut self, namespace: &str, now: Instant) {
         let Some(namespace) = self.namespaces.take(namespace) else { return };
         self.speak(&namespace, Body::Close);
+        self.parts.forget_namespace(&namespace);
+        self.told.remove(&namespace);
         self.tell_at = self.heartbeat_at.map(|_| now);
         self.check();
     }
@@ -295,19 +320,77 @@ impl<T: Clone> Node<T> {
             return;
         }
         if said.is_leaving {
-            return self.remove(&said.uid);
+            return self.remove(&said.uid, true);
         }
         let until = now + self.config.heartbeat_timeout;
         if let Some(before) = self.members.predecessor(said) {
-            self.remove(&before);
+            self.remove(&before, true);
         }
         if let Some((uid, name)) = self.members.heard(said, until) {
             self.events.push_back(Event::Joined { uid, name });
+        }
+        for (namespace, count) in &said.presence {
+            let Some(namespace) = self.namespaces.get(&**namespace).cloned() else { continue };
+            if self.is_ours(&said.uid) && self.parts.counted(&said.uid, &namespace, *count) {
+                self.ask_presence(said.uid.as_ref().into(), &namespace);
+            }
         }
         if said.wants_answer {
             self.tell_at = Some(now);
         }
         self.check();
+    }
+
+    /// So many changes of presence in a namespace were told by this server.
+    pub fn set_presence_told(&mut self, namespace: &str, count: u64) {
+        if let Some(namespace) = self.namespaces.get(namespace) {
+            self.told.insert(Arc::clone(namespace), count);
+        }
+    }
+
+    /// Takes changes of presence that a server of this project tells, and says what is to be done with them.
+    pub fn handle_presence_changed(&mut self, said: &PresenceChanged<'_>) -> PresenceVerdict {
+        let count = said.changes.len() as u64;
+        self.hear_presence(&said.uid, &said.nsp, |parts| {
+            parts.changes(&said.uid, &said.nsp, said.from, count)
+        })
+    }
+
+    /// Takes a piece of all who are present by the sockets of a server of this project.
+    pub fn handle_presence_part(&mut self, said: &PresencePart<'_>) -> PresenceVerdict {
+        self.hear_presence(&said.uid, &said.nsp, |parts| {
+            parts.piece(&said.uid, &said.nsp, said.version, said.piece, said.is_last)
+        })
+    }
+
+    /// A server of this project asks who is present. True: it is to be told.
+    pub fn handle_presence_asked(&mut self, uid: &str, namespace: &str, now: Instant) -> bool {
+        *uid != *self.uid && self.is_open(namespace) && self.may_answer(now)
+    }
+
+    /// Of a server that is not known nothing is taken: nobody would say that it is gone.
+    fn hear_presence(
+        &mut self,
+        uid: &str,
+        namespace: &str,
+        judge: impl FnOnce(&mut Parts) -> Judged,
+    ) -> PresenceVerdict {
+        let Some(namespace) = self.namespaces.get(namespace).cloned() else {
+            return PresenceVerdict::Skip;
+        };
+        if *uid == *self.uid || !self.is_ours(uid) {
+            return PresenceVerdict::Skip;
+        }
+        let (verdict, is_asked) = judge(&mut self.parts);
+        if is_asked {
+            self.ask_presence(uid.into(), &namespace);
+        }
+        verdict
+    }
+
+    fn ask_presence(&mut self, to: Arc<str>, namespace: &Arc<str>) {
+        let namespace = Arc::clone(namespace);
+        self.transmits.push_back(Transmit::AskPresence { to, namespace });
     }
 
     /// Takes a message, and says what is to be done with it.
@@ -343,7 +426,7 @@ impl<T: Clone> Node<T> {
             Body::Close => {
                 let sender = message.server().unwrap_or_default();
                 if self.members.left(sender, &message.namespace) {
-                    self.remove(sender);
+                    self.remove(sender, true);
                 }
                 Verdict::Skip(Skipped::Heartbeat)
             }
@@ -385,7 +468,7 @@ impl<T: Clone> Node<T> {
             self.say(false, false);
         }
         while let Some(uid) = self.members.overdue(now) {
-            self.remove(&uid);
+            self.remove(&uid, false);
         }
         self.requests.forget_overdue(now);
         self.check();
@@ -420,6 +503,10 @@ impl<T: Clone> Node<T> {
             name: self.config.name.clone().into(),
             generation: self.config.generation,
             namespaces: (self.namespaces.len() <= NAMESPACES_LISTED_MAX).then(names),
+            presence: {
+                let told = self.told.iter().take(NAMESPACES_LISTED_MAX);
+                told.map(|(name, count)| (Cow::Owned(name.to_string()), *count)).collect()
+            },
             is_leaving,
             wants_answer,
         };
@@ -435,12 +522,13 @@ impl<T: Clone> Node<T> {
     }
 
     /// Forgets a server, and tells those who wait for it.
-    fn remove(&mut self, uid: &str) {
+    fn remove(&mut self, uid: &str, has_said_so: bool) {
         let Some((uid, name)) = self.members.remove(uid) else { return };
+        self.parts.forget_server(&uid);
         for (asker, server) in self.requests.left(&uid) {
             self.events.push_back(Event::Silent { asker, server });
         }
-        self.events.push_back(Event::Left { uid, name });
+        self.events.push_back(Event::Left { uid, name, has_said_so });
     }
 
     /// Checks the invariants.

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sockeye::{
-    Action, Cluster, Node as LocalServer, Operation, OwnedOperation, Replies, Reply, Room,
+    Action, Cluster, Node as LocalServer, Operation, OwnedOperation, PresenceChange, Replies,
+    Reply, Room,
 };
 use sockeye_cluster_proto::node::{Ask, Event, Node, NodeConfig, Skipped, Transmit, Verdict};
-use sockeye_cluster_proto::{Body, Heartbeat, Message};
+use sockeye_cluster_proto::{Body, Limits, Message, OwnMessage};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::sleep_until;
@@ -130,11 +131,14 @@ pub struct BusCluster<B: Bus> {
 pub(crate) struct Shared<B> {
     bus: B,
     config: ClusterConfig,
-    uid: Arc<str>,
+    pub(crate) uid: Arc<str>,
     node: Mutex<Node<Asker>>,
     /// The server that takes part, once it has begun, and what runs its tasks.
     server: OnceLock<(LocalServer, Handle)>,
     servers: Mutex<HashMap<Arc<str>, RemoteServer>>,
+    /// Held from what the node decides until that is carried out, so that the presence of a server is not taken after the
+    /// server is forgotten. Taken before the lock of the node and those of presence.
+    pub(crate) order: Mutex<()>,
     /// Wakes the task that keeps the time: something is due earlier.
     woken: Arc<Notify>,
     counters: Counters,
@@ -145,7 +149,7 @@ pub(crate) struct Shared<B> {
 
 /// Who asked, and how the answers are wanted.
 #[derive(Debug, Clone)]
-struct Asker {
+pub(crate) struct Asker {
     replies: Replies,
     wants_ids: bool,
 }
@@ -172,6 +176,7 @@ impl<B: Bus> BusCluster<B> {
             node: Mutex::new(node),
             server: OnceLock::new(),
             servers: Mutex::default(),
+            order: Mutex::default(),
             woken: Arc::default(),
             counters: Counters::default(),
             events: broadcast::Sender::new(EVENTS_MAX),
@@ -247,6 +252,12 @@ impl<B: Bus> Shared<B> {
 
     /// Lets the node do something, and carries out what it wants done.
     fn with_node<R>(&self, act: impl FnOnce(&mut Node<Asker>) -> R) -> R {
+        let _order = self.order.lock();
+        self.with_node_in_order(act)
+    }
+
+    /// The same for one who holds `order`.
+    pub(crate) fn with_node_in_order<R>(&self, act: impl FnOnce(&mut Node<Asker>) -> R) -> R {
         let mut node = self.node.lock();
         let before = node.poll_timeout();
         let result = act(&mut node);
@@ -260,12 +271,25 @@ impl<B: Bus> Shared<B> {
         drop(node);
         for transmit in transmits {
             match transmit {
-                Transmit::Heartbeat(said) => self.bus.send_own(None, said.encode().as_bytes()),
+                Transmit::Heartbeat(said) => self.send_own(None, &OwnMessage::Heartbeat(said)),
+                Transmit::AskPresence { to, namespace } => {
+                    let (uid, nsp) = ((&*self.uid).into(), (&*namespace).into());
+                    self.send_own(Some(&to), &OwnMessage::PresenceAsked { uid, nsp });
+                }
                 Transmit::Message { namespace, body } => self.send(&namespace, body),
             }
         }
         events.into_iter().for_each(|event| self.happened(event));
         result
+    }
+
+    /// The part without IO, of which nothing is to be done.
+    pub(crate) fn node(&self) -> MutexGuard<'_, Node<Asker>> {
+        self.node.lock()
+    }
+
+    pub(crate) fn send_own(&self, to: Option<&str>, said: &OwnMessage<'_>) {
+        self.bus.send_own(to, said.encode().as_bytes());
     }
 
     fn happened(&self, event: Event<Asker>) {
@@ -276,9 +300,12 @@ impl<B: Bus> Shared<B> {
                 self.servers.lock().insert(uid, server.clone());
                 let _ = self.events.send(ClusterEvent::Joined(server));
             }
-            Event::Left { uid, name } => {
+            Event::Left { uid, name, has_said_so } => {
                 tracing::info!(server = &*name, uid = &*uid, "a server has left the cluster");
                 self.servers.lock().remove(&uid);
+                if let Some(server) = self.local() {
+                    server.forget_presence(&uid, has_said_so);
+                }
                 let _ = self.events.send(ClusterEvent::Left(RemoteServer { uid, name }));
             }
             Event::Silent { asker, server } => asker.replies.left(&server),
@@ -352,8 +379,19 @@ impl<B: Bus> Arrivals for Shared<B> {
     }
 
     fn own(&self, bytes: &[u8]) {
-        match Heartbeat::read(bytes) {
-            Ok(heartbeat) => self.with_node(|node| node.handle_heartbeat(&heartbeat, now())),
+        match OwnMessage::read(bytes, &Limits::default()) {
+            Ok(OwnMessage::Heartbeat(heartbeat)) => {
+                self.with_node(|node| node.handle_heartbeat(&heartbeat, now()));
+            }
+            Ok(OwnMessage::PresenceChanged(said)) => self.hear_presence_changed(&said),
+            Ok(OwnMessage::PresencePart(said)) => self.hear_presence_part(&said),
+            Ok(OwnMessage::PresenceAsked { uid, nsp }) => {
+                if self.with_node(|node| node.handle_presence_asked(&uid, &nsp, now())) {
+                    self.tell_all_presence(&uid, &nsp);
+                }
+            }
+            // Of a server of a later version.
+            Ok(_) => {}
             Err(error) => self.refused(&error),
         }
     }
@@ -440,6 +478,10 @@ impl<B: Bus> Cluster for BusCluster<B> {
     fn close(&self, namespace: &str) {
         self.shared.with_node(|node| node.close(namespace, now()));
         self.shared.bus.close(namespace);
+    }
+
+    fn presence_changed(&self, namespace: &str, from: u64, changes: &[PresenceChange]) {
+        self.shared.tell_presence(namespace, from, changes);
     }
 
     fn watches_rooms(&self) -> bool {

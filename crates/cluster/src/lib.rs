@@ -41,6 +41,9 @@ mod convert;
 // The request of a socket as JSON, as Node has it, and back.
 mod handshake;
 
+// Who is present, as servers tell each other.
+mod presence;
+
 // What was sent, received and refused.
 mod counters;
 

@@ -75,6 +75,28 @@ async fn a_server_that_is_silent_is_named_and_then_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_present_by_a_server_that_dies_is_gone_with_it() {
+    let bus = MemoryBus::new();
+    let clusters = ["red", "green"].map(|name| member(&bus, name));
+    let [red, green] = clusters.each_ref().map(server);
+    let [ann, bob] = [&red, &green].map(|server| async { server.connect().await });
+    let (_ann, _bob) = (ann.await, bob.await);
+    for (server, user) in [(&red, "ann"), (&green, "bob"), (&green, "cyd")] {
+        let io = server.server().io();
+        let room = if user == "cyd" { "other" } else { "lobby" };
+        io.presence(room).join(&io.sockets()[0], user, &()).unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let present = async |room: &str| red.server().io().presence(room).count().await;
+    assert_eq!((present("lobby").await, present("other").await), (2, 1));
+    bus.cut_off(clusters[1].uid());
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(present("lobby").await, 2, "it may only be slow");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((present("lobby").await, present("other").await), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_ends_when_the_server_it_waits_for_is_taken_for_gone() {
     let bus = MemoryBus::new();
     let clusters = ["red", "green"].map(|name| member(&bus, name));

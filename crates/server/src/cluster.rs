@@ -18,6 +18,7 @@ pub(crate) mod server_side_event;
 use self::node::Node;
 use self::operation::Operation;
 use self::replies::Replies;
+use crate::presence::change::PresenceChange;
 use crate::rooms::room::Room;
 
 /// The servers beside this one: what takes operations to them, and theirs here. Set by
@@ -97,6 +98,13 @@ pub trait Cluster: Send + Sync + 'static {
     /// A namespace is there no more: one that a client's name made, and that nobody is in.
     fn close(&self, namespace: &str) {
         let _ = namespace;
+    }
+
+    /// Connections of this server's sockets by which users are [present](crate::Presence) have changed: for the other
+    /// servers, which take it with [`Node::apply_presence`]. `from`: how many changes of this namespace were told before, so
+    /// that a server that missed some notices and asks for [all](Node::presence_part). In the order of the changes.
+    fn presence_changed(&self, namespace: &str, from: u64, changes: &[PresenceChange]) {
+        let _ = (namespace, from, changes);
     }
 
     /// Whether it wants to know which rooms there are, as a cluster does that listens for each room

@@ -146,6 +146,7 @@ pub use namespace::matcher::NamespaceMatcher;
 pub use namespace::parent::ParentNamespace;
 pub use namespace::visitor::Visitor;
 pub use namespace::{ForState, Namespace};
+pub use presence::change::{PresenceChange, PresenceChangeKind, PresencePiece, PresentHere};
 pub use presence::handle::Presence;
 pub use presence::present::{
     PresenceDifference, PresenceMetadata, Present, PresentConnection, RoomPresenceDifference,

@@ -10,7 +10,8 @@
 //! - acks are counted: a collection that says it is complete has the answer of every client of those servers;
 //! - no client hears an event twice that the bus did not double, and where the bus keeps the order, those of one server come
 //!   in their order; where it loses nothing, all of them come;
-//! - when the faults have ended, servers know each other again within the heartbeat's time-out, and every count is right.
+//! - when the faults have ended, servers know each other again within the heartbeat's time-out, every count is right, and
+//!   everybody who is present is so on every server, once for each connection.
 //!
 //! Time is virtual. A failure names its seed; `SOCKEYE_SEED=n SOCKEYE_CLUSTER_WORLDS=1 cargo test -p sockeye-sim --test
 //! cluster` plays it alone.

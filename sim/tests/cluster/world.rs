@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use sockeye::{ClusterError, Event, Io, Namespace, Server, Socket};
+use sockeye::{ClusterError, Config, Event, Io, Namespace, PresenceRules, Server, Socket};
 use sockeye_cluster::{BusCluster, ClusterConfig, ClusterEvent};
 use sockeye_sim::Random;
 use sockeye_testing::{TestClient, TestServer};
@@ -78,6 +78,8 @@ struct Member {
     clients: Vec<JoinHandle<()>>,
     /// Events that were sent by any server while it lived.
     missed_before: usize,
+    /// By socket, who is present by it, and what is said of it.
+    present: BTreeMap<String, (String, u32)>,
 }
 
 struct World {
@@ -146,9 +148,14 @@ impl World {
         self.next_number += 1;
         let number = self.next_number;
         let namespace = Namespace::new("/")
+            .presence(PresenceRules::default().grace(HEARTBEAT))
             .on_connect(async |socket: Socket, auth: Auth| socket.join(auth.room))
             .on_server_side("who", move || async move { sockeye::Ack(number) });
-        let server = Server::builder().namespace(namespace).cluster(cluster.clone()).build();
+        // Clients outlive every jump of the clock.
+        let mut config = Config::default();
+        config.engine.ping_interval = Duration::from_secs(1_000_000);
+        let server = Server::builder().config(config).namespace(namespace);
+        let server = server.cluster(cluster.clone()).build();
         let server = TestServer::new(server.unwrap());
         let heard = Arc::<Mutex<Vec<_>>>::default();
         let mut listener = server.client().auth(&Auth::of("listen")).connect().await.unwrap();
@@ -163,8 +170,9 @@ impl World {
         answerer.set_patience(Duration::from_secs(1_000_000));
         let answers = tokio::spawn(async move { answer(answerer, number).await });
         let clients = vec![listens, answers];
-        let missed_before = self.sent.len();
-        let member = Member { cluster, server, ids, number, heard, clients, missed_before };
+        let (missed_before, present) = (self.sent.len(), BTreeMap::new());
+        let member =
+            Member { cluster, server, ids, number, heard, clients, missed_before, present };
         self.members.insert(name, member);
     }
 
@@ -174,7 +182,8 @@ impl World {
     }
 
     async fn step(&mut self) {
-        match self.random.below(20) {
+        match self.random.below(26) {
+            20..=25 => self.be_present(),
             0..=6 => self.emit(),
             7..=9 => self.fetch().await,
             10..=12 => self.ask_clients(),
@@ -209,6 +218,44 @@ impl World {
         member.server.server().io().to("listen").emit(NEWS, &event).unwrap();
         self.sent.push(event);
         self.seen.events += 1;
+    }
+
+    /// Somebody is present by a socket, as another or with something else to say; or is not any more.
+    fn be_present(&mut self) {
+        let (name, number) = (self.any(), self.random.below(1_000_000) as u32);
+        let user = format!("user {}", self.random.below(3));
+        let is_second = self.random.chance(50);
+        let leaves = self.random.chance(30);
+        let member = self.members.get_mut(name).unwrap();
+        let id = member.ids.iter().nth(usize::from(is_second)).unwrap();
+        let io = member.server.server().io();
+        let (presence, socket) = (io.presence("lobby"), io.socket(id).unwrap());
+        if leaves {
+            let was_present = presence.leave(&socket);
+            assert_eq!(was_present, member.present.remove(id).is_some());
+        } else {
+            presence.join(&socket, user.as_str(), &number).unwrap();
+            member.present.insert(id.clone(), (user, number));
+        }
+    }
+
+    /// Every server knows everybody who is present.
+    async fn check_presence(&self) {
+        let mut all = BTreeSet::new();
+        for member in self.members.values() {
+            all.extend(member.present.values().cloned());
+        }
+        for (name, member) in &self.members {
+            let present = member.server.server().io().presence("lobby").list().await;
+            let connections = present.iter().flat_map(|person| {
+                let said = person.connections.iter();
+                said.map(|it| (person.user.clone(), it.metadata.decode::<u32>().unwrap()))
+            });
+            let known: Vec<_> = connections.collect();
+            let set: BTreeSet<_> = known.iter().cloned().collect();
+            assert_eq!(known.len(), set.len(), "somebody is there twice: {known:?}");
+            assert_eq!(set, all, "{name} knows others than are present");
+        }
     }
 
     /// Another server dies without a word, or ends as it should. One always lives.
@@ -384,6 +431,7 @@ impl World {
         for name in NAMES {
             self.check_whole(name).await;
         }
+        self.check_presence().await;
         for question in std::mem::take(&mut self.questions) {
             let Answered { is_complete } = question.await.unwrap_or_else(|error| {
                 std::panic::resume_unwind(error.into_panic());

@@ -22,6 +22,8 @@ pub(super) struct Member {
     pub(super) is_ours: bool,
     /// Its namespaces; `None`: any.
     namespaces: Option<BTreeSet<Box<str>>>,
+    /// How many changes of presence it has told, by namespace, when it last said so.
+    presence: BTreeMap<Box<str>, u64>,
     /// When it is taken for gone.
     until: Instant,
 }
@@ -48,6 +50,15 @@ impl Members {
         members.map(|(uid, member)| (Arc::clone(uid), Arc::clone(&member.name)))
     }
 
+    /// The servers that have told of presence in a namespace, and how many changes.
+    pub(super) fn presence_of(&self, namespace: &str) -> Vec<(Arc<str>, u64)> {
+        let counted = self
+            .by_uid
+            .iter()
+            .filter_map(|(uid, member)| Some((Arc::clone(uid), *member.presence.get(namespace)?)));
+        counted.collect()
+    }
+
     /// The server that a heartbeat shows to be gone: it had the same name at an earlier start.
     pub(super) fn predecessor(&self, said: &Heartbeat<'_>) -> Option<Arc<str>> {
         let is_before = |(uid, member): &(&Arc<str>, &Member)| {
@@ -64,10 +75,13 @@ impl Members {
         let namespaces = said.namespaces.as_ref();
         let namespaces =
             namespaces.map(|names| names.iter().map(|name| name.as_ref().into()).collect());
+        let presence = said.presence.iter().map(|(name, count)| (name.as_ref().into(), *count));
+        let presence = presence.collect();
         if let Some(member) = self.by_uid.get_mut(&*said.uid)
             && member.is_ours
         {
             (member.namespaces, member.until) = (namespaces, until);
+            member.presence = presence;
             return None;
         }
         if !self.has_room_for(&said.uid) {
@@ -79,6 +93,7 @@ impl Members {
             generation: said.generation,
             is_ours: true,
             namespaces,
+            presence,
             until,
         };
         self.by_uid.insert(Arc::clone(&uid), member);
@@ -113,6 +128,7 @@ impl Members {
             generation: 0,
             is_ours: false,
             namespaces: Some(BTreeSet::from([namespace.into()])),
+            presence: BTreeMap::new(),
             until,
         };
         self.by_uid.insert(Arc::clone(&known), member);

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::message::{Emitted, Flags, Targets, Value};
+use crate::own::PresentConnection;
 
 type TestNode = Node<u32>;
 
@@ -34,6 +35,7 @@ fn heartbeat(uid: &str, name: &str, generation: u64) -> Heartbeat<'static> {
         generation,
         namespaces: Some(vec!["/".into()]),
         is_leaving: false,
+        presence: BTreeMap::new(),
         wants_answer: false,
     }
 }
@@ -62,8 +64,8 @@ fn joined(uid: &str, name: &str) -> Event<u32> {
     Event::Joined { uid: uid.into(), name: name.into() }
 }
 
-fn left(uid: &str, name: &str) -> Event<u32> {
-    Event::Left { uid: uid.into(), name: name.into() }
+fn left(uid: &str, name: &str, has_said_so: bool) -> Event<u32> {
+    Event::Left { uid: uid.into(), name: name.into(), has_said_so }
 }
 
 /// Who answered, and how many answers were given out.
@@ -130,12 +132,12 @@ fn servers_come_live_and_go() {
     node.handle_timeout(now + seconds(18));
     assert_eq!(events(&mut node), []);
     node.handle_timeout(now + seconds(19));
-    assert_eq!(events(&mut node), [left("b", "blue")]);
+    assert_eq!(events(&mut node), [left("b", "blue", false)]);
     node.handle_heartbeat(&heartbeat("b", "blue", 1), now + seconds(20));
     let bye = Heartbeat { is_leaving: true, ..heartbeat("b", "blue", 1) };
     node.handle_heartbeat(&bye, now + seconds(21));
     node.handle_heartbeat(&bye, now + seconds(21));
-    assert_eq!(events(&mut node), [joined("b", "blue"), left("b", "blue")]);
+    assert_eq!(events(&mut node), [joined("b", "blue"), left("b", "blue", true)]);
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn a_server_that_was_started_again_is_another_and_the_one_before_it_is_gone() {
         [
             joined("b", "blue"),
             Event::Silent { asker: 5, server: "blue".into() },
-            left("b", "blue"),
+            left("b", "blue", true),
             joined("c", "blue"),
         ]
     );
@@ -191,10 +193,10 @@ fn in_namespaces_servers_are_known_by_what_they_say_and_emitters_are_none() {
     assert_eq!(node.handle_message(&message(Some("emitter"), leave), now), Verdict::Apply);
     assert_eq!(node.server_count("/"), 2);
     node.handle_message(&message(Some("b"), Body::Close), now);
-    assert_eq!(events(&mut node), [joined("b", "b"), left("b", "b")]);
+    assert_eq!(events(&mut node), [joined("b", "b"), left("b", "b", true)]);
     node.handle_message(&message(Some("c"), Body::Heartbeat), now);
     node.handle_timeout(now + seconds(10));
-    assert_eq!(events(&mut node), [joined("c", "c"), left("c", "c")]);
+    assert_eq!(events(&mut node), [joined("c", "c"), left("c", "c", false)]);
     drain(&mut node);
     node.leave();
     assert!(is_said(&drain(&mut node), &Body::Close));
@@ -273,6 +275,74 @@ fn a_server_that_joins_meanwhile_answers_as_well_and_takes_nobodys_place() {
     let last = answer(Some("c"), ack(&request, Some("t"), "2"));
     assert!(matches!(last, Verdict::Answers { is_joining: false, .. }), "{last:?}");
     assert_eq!(given(answer(Some("b"), asked(&request, 0))), None, "the request is done");
+}
+
+#[test]
+fn presence_is_asked_for_where_some_of_it_is_missing() {
+    let now = Instant::now();
+    let mut node = node("a", now);
+    drain(&mut node);
+    let changed = |from, count| PresenceChanged {
+        uid: "b".into(),
+        nsp: "/".into(),
+        from,
+        changes: vec![connection(); count],
+    };
+    let asked = |node: &mut TestNode| {
+        let asked = drain(node).into_iter().filter_map(|transmit| match transmit {
+            Transmit::AskPresence { to, namespace } => Some(format!("{to} {namespace}")),
+            _ => None,
+        });
+        asked.collect::<Vec<_>>()
+    };
+    assert_eq!(node.handle_presence_changed(&changed(0, 1)), PresenceVerdict::Skip, "who is it?");
+    let mut said = heartbeat("b", "blue", 1);
+    node.handle_heartbeat(&said, now);
+    assert_eq!(node.handle_presence_changed(&changed(0, 1)), PresenceVerdict::Apply { known: 0 });
+    assert_eq!(asked(&mut node), [""; 0]);
+    said.presence = [("/".into(), 2), ("/other".into(), 5)].into();
+    node.handle_heartbeat(&said, now);
+    assert_eq!(asked(&mut node), ["b /"]);
+    let part = PresencePart {
+        uid: "b".into(),
+        nsp: "/".into(),
+        version: 2,
+        piece: 0,
+        is_last: true,
+        connections: Vec::new(),
+    };
+    let verdict = node.handle_presence_part(&part);
+    assert_eq!(verdict, PresenceVerdict::Replace { is_first: true, is_last: true });
+    node.open("/other", now);
+    assert_eq!(asked(&mut node), ["b /other"]);
+    node.handle_heartbeat(&Heartbeat { is_leaving: true, ..said }, now);
+    assert_eq!(events(&mut node).last(), Some(&left("b", "blue", true)));
+    assert_eq!(node.handle_presence_changed(&changed(2, 1)), PresenceVerdict::Skip, "it is gone");
+    // Its own.
+    node.set_presence_told("/", 3);
+    node.set_presence_told("/nowhere", 3);
+    node.handle_timeout(now + seconds(5));
+    let told = drain(&mut node).into_iter().find_map(|transmit| match transmit {
+        Transmit::Heartbeat(said) => Some(said.presence),
+        _ => None,
+    });
+    assert_eq!(told, Some([("/".into(), 3)].into()));
+    assert!(node.handle_presence_asked("b", "/", now));
+    assert!(
+        !node.handle_presence_asked("a", "/", now) && !node.handle_presence_asked("b", "/x", now)
+    );
+}
+
+fn connection() -> PresentConnection<'static> {
+    PresentConnection {
+        room: "room".into(),
+        socket: "aaaaaaaaaaaaaaaaaaaa".into(),
+        user: Some("ann".into()),
+        since: 1,
+        user_since: 1,
+        metadata: None,
+        is_lost: false,
+    }
 }
 
 #[test]

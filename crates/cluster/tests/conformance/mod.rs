@@ -1,6 +1,8 @@
 //! What every bus has to do: three servers over it are as one. The cases begin with those of the official adapter for
 //! one process; each bus runs all of them.
 
+mod presence;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ async fn admit(socket: Socket, user: User) {
 }
 
 fn namespace(path: &'static str) -> Namespace {
-    Namespace::new(path)
+    presence::handlers(Namespace::new(path))
         .on_connect(admit)
         .share::<User>()
         .on("say", async |socket: Socket, text: String| socket.to("users").emit(NEWS, &text))
@@ -49,7 +51,7 @@ struct Three<M: Members> {
     clusters: Vec<BusCluster<M::Bus>>,
     servers: Vec<TestServer>,
     clients: Vec<TestClient>,
-    _members: M,
+    members: M,
 }
 
 const NAMES: [&str; 3] = ["ann", "bob", "cyd"];
@@ -72,7 +74,7 @@ impl<M: Members> Three<M> {
         for cluster in &clusters {
             cluster.ready().await;
         }
-        let three = Self { clusters, servers, clients, _members: members };
+        let three = Self { clusters, servers, clients, members };
         three.all_are_known("/", 3).await;
         three
     }
@@ -132,7 +134,7 @@ pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 }
 
 macro_rules! cases {
-    ($($case:ident),* $(,)?) => {
+    ($($case:path),* $(,)?) => {
         /// Runs every case over servers that `make` connects anew.
         pub(crate) async fn run<M: Members>(mut make: impl FnMut() -> M) {
             $(
@@ -158,6 +160,9 @@ cases!(
     namespaces_are_apart,
     namespaces_of_clients_names_are_joined_when_they_begin,
     every_server_can_ask_at_once,
+    presence::who_is_present_is_known_everywhere,
+    presence::who_comes_back_by_another_server_has_not_left,
+    presence::who_was_there_before_is_known_to_a_server_that_begins,
 );
 
 async fn events_reach_all_and_local_ones_this_server<M: Members>(mut three: Three<M>) {

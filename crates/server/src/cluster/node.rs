@@ -13,6 +13,8 @@ use crate::broadcast::acks::Acks;
 use crate::broadcast::io::Io;
 use crate::broadcast::recipients::Recipients;
 use crate::namespace::active::{ActiveNamespace, Siblings};
+use crate::presence;
+use crate::presence::change::{PresenceChange, PresencePiece};
 use crate::rooms::room::Room;
 use crate::socket::Socket;
 use crate::socket::details::SocketDetails;
@@ -41,6 +43,49 @@ impl Node {
             Some(namespace) => apply(&namespace, operation, Arc::new(reply)),
             None => nobody(operation.action, reply),
         }
+    }
+
+    /// All connections of this server's sockets by which users are [present](crate::Presence) in a namespace, and how many
+    /// changes were [told](crate::Cluster::presence_changed) before. `None`: there is no such namespace here.
+    pub fn presence_part(&self, namespace: &str) -> Option<(u64, Vec<PresenceChange>)> {
+        let namespace = self.get(namespace)?;
+        Some(namespace.presence.get().map(|presence| presence.part()).unwrap_or_default())
+    }
+
+    /// Takes what another server tells of the presence of its sockets. `server`: its id.
+    pub fn apply_presence(&self, namespace: &str, server: &Arc<str>, changes: Vec<PresenceChange>) {
+        if let Some(namespace) = self.get(namespace) {
+            presence::handle::state(&namespace).apply(server, changes);
+        }
+    }
+
+    /// Takes a piece of [all connections](Node::presence_part) of another server, in place of what it told before. Pieces of
+    /// one server come one after the other.
+    pub fn replace_presence(
+        &self,
+        namespace: &str,
+        server: &Arc<str>,
+        connections: Vec<PresenceChange>,
+        piece: PresencePiece,
+    ) {
+        if let Some(namespace) = self.get(namespace) {
+            presence::handle::state(&namespace).replace(server, connections, piece);
+        }
+    }
+
+    /// Another server is gone, and with it the presence of its sockets, in all namespaces. `has_said_so`: it has said so, so
+    /// its clients have the [grace](crate::PresenceRules::grace) to come to another server; else it is over.
+    pub fn forget_presence(&self, server: &str, has_said_so: bool) {
+        let namespaces = self.namespaces.upgrade().map(|namespaces| namespaces.all());
+        for namespace in namespaces.into_iter().flatten() {
+            if let Some(presence) = namespace.presence.get() {
+                presence.forget_server(server, has_said_so);
+            }
+        }
+    }
+
+    fn get(&self, namespace: &str) -> Option<Arc<ActiveNamespace>> {
+        self.namespaces.upgrade()?.get(namespace)
     }
 
     /// Whether a room has members on this server, or a socket with that id is here: whether anything

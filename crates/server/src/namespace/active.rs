@@ -63,6 +63,9 @@ pub(crate) trait Siblings: Send + Sync {
     /// The namespace of this name, if it exists.
     fn get(&self, path: &str) -> Option<Arc<ActiveNamespace>>;
 
+    /// Every namespace that exists.
+    fn all(&self) -> Vec<Arc<ActiveNamespace>>;
+
     /// The namespaces made by the dynamic declaration of this name; `None` if there is none.
     fn children_of(&self, parent: &str) -> Option<Vec<Arc<ActiveNamespace>>>;
 }

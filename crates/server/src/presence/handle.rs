@@ -7,11 +7,13 @@ use std::sync::{Arc, Weak};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::change::PresenceChange;
 use super::present::{PresenceDifference, Present};
 use super::rules::{PresenceError, PresenceRules};
 use super::state::{Announce, Memberships, PresenceState};
 use super::watch::PresenceWatch;
 use crate::broadcast::io::Io;
+use crate::cluster::Cluster;
 use crate::namespace::active::ActiveNamespace;
 use crate::rooms::room::Room;
 use crate::socket::Socket;
@@ -61,9 +63,11 @@ use crate::socket::Socket;
 /// # drop(namespace);
 /// ```
 ///
-/// **Which servers.** All methods are about this server; in a cluster they will be about all its
-/// servers, which is why those that read are async. Differences go to the sockets of this server:
-/// each server sends its own sockets what it knows.
+/// **Which servers.** In a cluster over a bus (`sockeye-cluster`) all methods but [`sockets`](Presence::sockets) are about all
+/// its servers: a user with connections to two of them is present once, and one who comes back within the grace by another
+/// server has neither left nor joined. Servers tell each other of their own connections, within some milliseconds; those of
+/// a server that dies are gone when its cluster takes it for gone. Differences go to the sockets of each server from that
+/// server, by what it knows.
 #[derive(Clone)]
 pub struct Presence {
     namespace: Arc<ActiveNamespace>,
@@ -79,13 +83,22 @@ impl Io {
     /// next call, or end of a socket, that is in one.
     pub fn presence(&self, room: impl Into<Room>) -> Presence {
         let namespace = Arc::clone(self.active_namespace());
-        let state = namespace.presence.get_or_init(|| {
-            let announcer = Announcer(Arc::downgrade(&namespace));
-            PresenceState::new(namespace.handlers.presence.clone(), announcer)
-        });
-        let state = Arc::clone(state);
+        let state = state(&namespace);
         Presence { namespace, state, room: room.into() }
     }
+}
+
+/// The presence of a namespace.
+pub(crate) fn state(namespace: &Arc<ActiveNamespace>) -> Arc<PresenceState> {
+    let state = namespace.presence.get_or_init(|| {
+        let announcer = Announcer {
+            namespace: Arc::downgrade(namespace),
+            path: Arc::clone(&namespace.path),
+            cluster: namespace.cluster.clone(),
+        };
+        PresenceState::new(namespace.handlers.presence.clone(), announcer)
+    });
+    Arc::clone(state)
 }
 
 impl Presence {
@@ -222,12 +235,16 @@ impl fmt::Debug for Presence {
 }
 
 /// The sender of differences, while the namespace exists.
-struct Announcer(Weak<ActiveNamespace>);
+struct Announcer {
+    namespace: Weak<ActiveNamespace>,
+    path: Arc<str>,
+    cluster: Option<Arc<dyn Cluster>>,
+}
 
 impl Announce for Announcer {
     fn announce(&self, room: &Room, rules: &PresenceRules, difference: &PresenceDifference) {
         let Some(event) = rules.event.as_deref() else { return };
-        let Some(io) = self.0.upgrade().map(Io::new) else { return };
+        let Some(io) = self.namespace.upgrade().map(Io::new) else { return };
         let members = io.to(room).local();
         let PresenceDifference { joined, left, changed } = difference;
         let named = NamedDifference { room: room.as_str(), joined, left, changed };
@@ -244,6 +261,16 @@ impl Announce for Announcer {
             Err(_) => {
                 tracing::error!(%room, "on_any_outgoing panicked at a difference of presence")
             }
+        }
+    }
+
+    fn has_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    fn tell_servers(&self, from: u64, changes: &[PresenceChange]) {
+        if let Some(cluster) = &self.cluster {
+            cluster.presence_changed(&self.path, from, changes);
         }
     }
 }

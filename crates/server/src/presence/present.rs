@@ -91,9 +91,19 @@ impl PresenceMetadata {
         Self(Arc::from(json))
     }
 
+    /// Metadata that another server tells of.
+    pub fn from_json(json: Box<RawValue>) -> Self {
+        Self::new(json)
+    }
+
     /// The JSON.
     pub fn json(&self) -> &str {
         self.0.get()
+    }
+
+    /// The JSON, as a part of what is written.
+    pub fn raw(&self) -> &RawValue {
+        &self.0
     }
 
     /// The value.

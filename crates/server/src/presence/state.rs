@@ -13,8 +13,10 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
+use super::change::{PresenceChange, PresenceChangeKind};
 use super::present::{PresenceDifference, PresenceMetadata, Present, PresentConnection};
 use super::rules::{DeclaredRules, PresenceError, PresenceLimit, PresenceRules, Share};
+use super::servers::Servers;
 use super::table::{ConnectionKey, Difference, Person, Seat, Table, TableLimits};
 use super::watchers::Watched;
 use crate::rooms::room::Room;
@@ -33,6 +35,11 @@ impl PresenceSlot {
     ) -> &Arc<PresenceState> {
         self.0.get_or_init(make)
     }
+
+    /// `None`: nobody has asked for it yet.
+    pub(crate) fn get(&self) -> Option<&Arc<PresenceState>> {
+        self.0.get()
+    }
 }
 
 impl Drop for PresenceSlot {
@@ -46,6 +53,16 @@ impl Drop for PresenceSlot {
 /// Sends the differences of a room to the sockets in it.
 pub(super) trait Announce: Send + Sync {
     fn announce(&self, room: &Room, rules: &PresenceRules, difference: &PresenceDifference);
+
+    /// Whether there may be other servers.
+    fn has_cluster(&self) -> bool {
+        false
+    }
+
+    /// Tells the other servers of changes. `from`: how many were told before.
+    fn tell_servers(&self, from: u64, changes: &[PresenceChange]) {
+        let _ = (from, changes);
+    }
 }
 
 /// The presence of a namespace, see [`PresenceSlot`].
@@ -60,8 +77,9 @@ pub(crate) struct PresenceState {
     this: Weak<PresenceState>,
 }
 
-struct Inner {
-    table: Table<Kept>,
+pub(super) struct Inner {
+    pub(super) table: Table<Kept>,
+    pub(super) servers: Servers,
     watches: HashMap<Room, Watched>,
     timer: Timer,
     /// Whether the namespace is gone.
@@ -81,7 +99,7 @@ enum Timer {
 /// The metadata of a connection and the bytes that they take.
 #[derive(Clone)]
 pub(super) struct Kept {
-    metadata: PresenceMetadata,
+    pub(super) metadata: PresenceMetadata,
     _share: Arc<Share>,
 }
 
@@ -106,8 +124,8 @@ struct Membership {
     kept: Kept,
 }
 
-/// The number of this server, the only one until presence supports clusters.
-const THIS_SERVER: u64 = 0;
+/// The number of this server.
+pub(super) const THIS_SERVER: u64 = 0;
 
 /// Bytes of an event. What does not fit is sent in the next one.
 const EVENT_BYTES_MAX: usize = 256 * 1024;
@@ -122,6 +140,7 @@ impl PresenceState {
         let limits = TableLimits { rooms_max, users_max, connections_max };
         let inner = Inner {
             table: Table::new(limits, interval),
+            servers: Servers::new(announcer.has_cluster()),
             watches: HashMap::new(),
             timer: Timer::Absent,
             is_closed: false,
@@ -136,8 +155,12 @@ impl PresenceState {
         })
     }
 
-    fn rules(&self) -> &PresenceRules {
+    pub(super) fn rules(&self) -> &PresenceRules {
         &self.declared.rules
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock()
     }
 
     /// The memberships of a socket that is not present yet.
@@ -174,7 +197,8 @@ impl PresenceState {
         let now = Instant::now();
         let membership = Membership { room: room.clone(), user, kept };
         let seat = memberships.seat(&membership);
-        inner.table.join(now, unix_millis(), &seat, membership.kept.clone())?;
+        let replaced = inner.table.join(now, unix_millis(), &seat, membership.kept.clone())?;
+        inner.joined_here(now, &seat, &membership.kept, replaced);
         if let Some(place) = place {
             let before = std::mem::replace(&mut rooms[place], membership);
             if before.user != rooms[place].user {
@@ -207,8 +231,9 @@ impl PresenceState {
             return Err(PresenceError::NotConnected);
         }
         let kept = self.keep(room, &membership.user, json)?;
-        let seat = memberships.seat(membership);
-        inner.table.join(Instant::now(), unix_millis(), &seat, kept.clone())?;
+        let (now, seat) = (Instant::now(), memberships.seat(membership));
+        let replaced = inner.table.join(now, unix_millis(), &seat, kept.clone())?;
+        inner.joined_here(now, &seat, &kept, replaced);
         membership.kept = kept;
         self.start_timer(inner);
         Ok(())
@@ -224,7 +249,9 @@ impl PresenceState {
         if rooms.is_empty() {
             *rooms = Vec::new();
         }
-        inner.table.leave(Instant::now(), &memberships.seat(&membership));
+        let (now, seat) = (Instant::now(), memberships.seat(&membership));
+        inner.table.leave(now, &seat);
+        inner.tell(now, &seat, PresenceChangeKind::Left);
         self.start_timer(inner);
         true
     }
@@ -284,18 +311,27 @@ impl PresenceState {
     }
 
     fn keep(&self, room: &Room, user: &str, json: Box<RawValue>) -> Result<Kept, PresenceError> {
-        let (bytes, max) = (json.get().len(), self.rules().metadata_bytes_max);
+        self.keep_metadata(room, user, PresenceMetadata::new(json))
+    }
+
+    pub(super) fn keep_metadata(
+        &self,
+        room: &Room,
+        user: &str,
+        metadata: PresenceMetadata,
+    ) -> Result<Kept, PresenceError> {
+        let (bytes, max) = (metadata.json().len(), self.rules().metadata_bytes_max);
         if bytes > max {
             return Err(PresenceLimit::MetadataBytes.exceeded(max));
         }
         let all = SEAT_BYTES + room.as_str().len() + user.len() + bytes;
         let share = self.declared.reserve(all)?;
-        Ok(Kept { metadata: PresenceMetadata::new(json), _share: share })
+        Ok(Kept { metadata, _share: share })
     }
 
     /// Starts or wakes the timer, so that it runs when the next thing is due.
-    fn start_timer(&self, mut inner: MutexGuard<'_, Inner>) {
-        let Some(next) = inner.table.next() else { return };
+    pub(super) fn start_timer(&self, mut inner: MutexGuard<'_, Inner>) {
+        let Some(next) = inner.next() else { return };
         match inner.timer {
             Timer::SleepsUntil(until) if next < until => self.wake.notify_one(),
             Timer::SleepsUntil(_) | Timer::Busy => {}
@@ -316,9 +352,11 @@ impl PresenceState {
     fn tick(&self) -> Option<Instant> {
         let mut inner = self.inner.lock();
         let now = Instant::now();
-        inner.table.advance(now);
+        let gone = inner.table.advance(now);
+        inner.gave_up(now, &gone);
+        self.tell_servers(&mut inner, Some(now));
         let Some(room) = inner.table.due_room(now) else {
-            let next = inner.table.next();
+            let next = inner.next();
             inner.timer = next.map_or(Timer::Absent, Timer::SleepsUntil);
             return next;
         };
@@ -336,6 +374,15 @@ impl PresenceState {
         wakers.into_iter().for_each(Waker::wake);
         self.announce(&room, repeating.as_ref().unwrap_or(&exact));
         Some(now)
+    }
+
+    /// Tells the other servers what waits to be told; at a time, if that has come. Under the lock: they hear of changes in
+    /// their order.
+    pub(super) fn tell_servers(&self, inner: &mut Inner, at: Option<Instant>) {
+        let at = at.or(inner.servers.due);
+        if let Some((from, changes)) = at.and_then(|at| inner.servers.take(at)) {
+            self.announcer.tell_servers(from, &changes);
+        }
     }
 
     /// Sends a difference to clients, without a lock: watchers of outgoing events are user code.
@@ -365,8 +412,14 @@ impl Memberships {
         for membership in &*self.rooms.lock() {
             let seat = self.seat(membership);
             match until {
-                Some(until) => inner.table.lose(&seat, until),
-                None => drop(inner.table.leave(now, &seat)),
+                Some(until) => {
+                    inner.table.lose(&seat, until);
+                    inner.tell(now, &seat, PresenceChangeKind::Lost);
+                }
+                None => {
+                    inner.table.leave(now, &seat);
+                    inner.tell(now, &seat, PresenceChangeKind::Left);
+                }
             }
         }
         self.presence.start_timer(inner);
@@ -382,6 +435,8 @@ impl Memberships {
         self.rooms.lock().retain(|membership| {
             let seat = self.seat(membership);
             let joined = inner.table.join(now, since, &seat, membership.kept.clone());
+            let joined =
+                joined.map(|replaced| inner.joined_here(now, &seat, &membership.kept, replaced));
             let (socket, room) = (&self.socket, &seat.room);
             joined
                 .inspect_err(
@@ -390,6 +445,13 @@ impl Memberships {
                 .is_ok()
         });
         self.presence.start_timer(inner);
+    }
+}
+
+impl Inner {
+    /// When something is due.
+    fn next(&self) -> Option<Instant> {
+        self.table.next().into_iter().chain(self.servers.due).min()
     }
 }
 

@@ -33,6 +33,19 @@ pub(super) struct Seat {
     pub(super) key: ConnectionKey,
 }
 
+/// Since when a connection is there, and its user: milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Since {
+    pub(super) user: u64,
+    pub(super) connection: u64,
+}
+
+impl From<u64> for Since {
+    fn from(now: u64) -> Self {
+        Self { user: now, connection: now }
+    }
+}
+
 /// The limits of the table, each at least 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableLimits {
@@ -118,17 +131,18 @@ impl<M: Clone + PartialEq> Table<M> {
     }
 
     /// Adds a connection, or changes its metadata. It replaces a lost one of its user, if there is
-    /// one: first one with the same metadata, else the oldest. `since` is the wall-clock time.
+    /// one: first one with the same metadata, else the oldest. `since` is the wall-clock time. Returns
+    /// the other connection that it has replaced.
     pub(super) fn join(
         &mut self,
         now: Instant,
-        since: u64,
+        since: impl Into<Since>,
         seat: &Seat,
         metadata: M,
-    ) -> Result<(), PresenceError> {
+    ) -> Result<Option<ConnectionKey>, PresenceError> {
         let Some(place) = self.place(seat, &metadata)? else {
-            self.add(now, since, seat, metadata);
-            return Ok(());
+            self.add(now, since.into(), seat, metadata);
+            return Ok(None);
         };
         // Replacing one with the same metadata is not visible, so it is not published.
         if self.user(seat).is_some_and(|user| user.connections[place].metadata != metadata) {
@@ -139,22 +153,24 @@ impl<M: Clone + PartialEq> Table<M> {
         let key = std::mem::replace(&mut connection.key, seat.key.clone());
         connection.metadata = metadata;
         if let Some(until) = connection.lost_until.take() {
-            self.graces.remove(&(until, Seat { key, ..seat.clone() }));
+            self.graces.remove(&(until, Seat { key: key.clone(), ..seat.clone() }));
         }
         self.check(&seat.room);
-        Ok(())
+        Ok((key != seat.key).then_some(key))
     }
 
     /// Adds a connection to the others of its user.
-    fn add(&mut self, now: Instant, since: u64, seat: &Seat, metadata: M) {
+    fn add(&mut self, now: Instant, since: Since, seat: &Seat, metadata: M) {
         self.note_change(now, seat);
         let room = self.rooms.get_mut(&seat.room).expect("its change is noted");
         if room.users.is_empty() {
             self.occupied += 1;
         }
         let user = room.users.entry(Arc::clone(&seat.user));
-        let user = user.or_insert_with(|| User { since, connections: Vec::with_capacity(1) });
-        let key = seat.key.clone();
+        let user =
+            user.or_insert_with(|| User { since: since.user, connections: Vec::with_capacity(1) });
+        user.since = user.since.min(since.user);
+        let (key, since) = (seat.key.clone(), since.connection);
         user.connections.push(Connection { key, since, metadata, lost_until: None });
         self.check(&seat.room);
     }
@@ -219,13 +235,44 @@ impl<M: Clone + PartialEq> Table<M> {
         self.check(&seat.room);
     }
 
-    /// Removes the lost connections whose grace has ended.
-    pub(super) fn advance(&mut self, now: Instant) {
+    /// Removes the lost connections whose grace has ended, and returns them.
+    pub(super) fn advance(&mut self, now: Instant) -> Vec<Seat> {
+        let mut gone = Vec::new();
         while let Some((until, seat)) = self.graces.first().cloned()
             && until <= now
         {
             self.leave(now, &seat);
+            gone.push(seat);
         }
+        gone
+    }
+
+    /// Calls a function with each connection of a server: its room, its user and since when that one
+    /// is there, the connection's id, since when it is there, its metadata, and whether it is lost.
+    pub(super) fn each_of(
+        &self,
+        server: u64,
+        mut f: impl FnMut(&Room, &Arc<str>, Since, &SocketId, &M, bool),
+    ) {
+        for (room, of_room) in &self.rooms {
+            for (name, user) in &of_room.users {
+                let own = user.connections.iter().filter(|it| it.key.server == server);
+                for Connection { key, since, metadata, lost_until } in own {
+                    let since = Since { user: user.since, connection: *since };
+                    f(room, name, since, &key.socket, metadata, lost_until.is_some());
+                }
+            }
+        }
+    }
+
+    /// Since when a user is present in a room.
+    pub(super) fn since(&self, room: &Room, user: &str) -> Option<u64> {
+        Some(self.rooms.get(room)?.users.get(user)?.since)
+    }
+
+    /// The connection of a seat: since when it is there.
+    pub(super) fn connection_since(&mut self, seat: &Seat) -> Option<u64> {
+        self.connection(seat).map(|connection| connection.since)
     }
 
     /// When [`advance`](Table::advance) or [`take_difference`](Table::take_difference) has

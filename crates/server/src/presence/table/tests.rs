@@ -32,9 +32,9 @@ fn take(table: &mut Table<u8>, now: Instant, room: &str) -> Difference<u8> {
     table.take_difference(now, &room.into(), usize::MAX, |_| 1)
 }
 
-fn limit_of(result: Result<(), PresenceError>) -> Option<(PresenceLimit, usize)> {
+fn limit_of<T>(result: Result<T, PresenceError>) -> Option<(PresenceLimit, usize)> {
     match result {
-        Ok(()) => None,
+        Ok(_) => None,
         Err(PresenceError::Limit { limit, max }) => Some((limit, max)),
         Err(other) => panic!("{other}"),
     }
