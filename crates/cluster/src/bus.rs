@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sockeye::{Node, Room};
+use sockeye::{Node, Operation, OwnedOperation, Room};
 use sockeye_cluster_proto::Message;
 
 use crate::cluster::Shared;
@@ -37,6 +37,20 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Sends to all other servers of the message's namespace.
     fn send(&self, message: &Message<'_>);
+
+    /// Whether it keeps events in an order of its own and gives them their offsets, as streams of Redis do: see
+    /// [`Cluster::assigns_offsets`](sockeye::Cluster::assigns_offsets).
+    fn assigns_offsets(&self) -> bool {
+        false
+    }
+
+    /// Sends an event that is to get its offset, and gives it to [`Inbox::recorded`] when it has one, among the
+    /// events of other servers in the order of the offsets; or without one, if it cannot be kept. Called only if the bus
+    /// [`assigns_offsets`](Bus::assigns_offsets). `message` is the operation as it is written.
+    fn record(&self, message: &Message<'_>, operation: &Operation<'_>) {
+        let _ = operation;
+        self.send(message);
+    }
 
     /// Answers one server, which may be unknown: then all of them get it.
     fn answer(&self, to: Option<&str>, message: &Message<'_>);
@@ -105,7 +119,8 @@ pub struct Inbox {
 
 /// What an inbox does with what comes.
 pub(crate) trait Arrivals: Send + Sync {
-    fn message(&self, message: &Message<'_>);
+    fn message(&self, message: &Message<'_>, offset: Option<&str>);
+    fn recorded(&self, operation: &OwnedOperation, offset: Option<&str>);
     fn own(&self, bytes: &[u8]);
     fn refused(&self, why: &dyn fmt::Display);
     fn lost(&self, messages: u64, why: &dyn fmt::Display);
@@ -123,7 +138,22 @@ impl Inbox {
     /// A message of another server has come. Messages of this server may come back: they are skipped.
     pub fn message(&self, message: &Message<'_>) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.message(message);
+            shared.message(message, None);
+        }
+    }
+
+    /// A message of another server has come, which the bus has given this offset.
+    pub fn message_at(&self, message: &Message<'_>, offset: &str) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.message(message, Some(offset));
+        }
+    }
+
+    /// An event of this server, given to [`Bus::record`], has its offset: its clients here get it now. `None`: it could
+    /// not be kept, and they get it nevertheless.
+    pub fn recorded(&self, operation: &OwnedOperation, offset: Option<&str>) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.recorded(operation, offset);
         }
     }
 

@@ -329,7 +329,7 @@ impl<B: Bus> Shared<B> {
     }
 
     /// Carries out what another server says.
-    fn apply(&self, message: &Message<'_>) {
+    fn apply(&self, message: &Message<'_>, offset: Option<&str>) {
         let Some((server, _)) = self.server.get() else { return };
         let namespace: Arc<str> = message.namespace.as_ref().into();
         let asker: Option<Arc<str>> = message.server().map(Into::into);
@@ -342,7 +342,7 @@ impl<B: Bus> Shared<B> {
             }
         };
         let timeout = self.config.request_timeout;
-        convert::with_operation(&namespace, &message.body, timeout, |operation| {
+        convert::with_operation(&namespace, &message.body, timeout, offset, |operation| {
             server.apply(operation, reply);
         });
     }
@@ -357,10 +357,10 @@ impl<B: Bus> Shared<B> {
 }
 
 impl<B: Bus> Arrivals for Shared<B> {
-    fn message(&self, message: &Message<'_>) {
+    fn message(&self, message: &Message<'_>, offset: Option<&str>) {
         self.counters.received();
         match self.with_node(|node| node.handle_message(message, now())) {
-            Verdict::Apply => self.apply(message),
+            Verdict::Apply => self.apply(message, offset),
             Verdict::Answers { asker, server, is_joining, answers } => {
                 if is_joining {
                     asker.replies.asked([Arc::clone(&server)]);
@@ -376,6 +376,16 @@ impl<B: Bus> Arrivals for Shared<B> {
             Verdict::Skip(Skipped::Unasked) if self.bus.answers_reach_all() => {}
             Verdict::Skip(why) => self.counters.skipped(why),
         }
+    }
+
+    fn recorded(&self, operation: &OwnedOperation, offset: Option<&str>) {
+        let Some((server, _)) = self.server.get() else { return };
+        let operation = operation.operation();
+        let action = match operation.action {
+            Action::Emit { event, .. } => Action::Emit { event, offset },
+            other => other,
+        };
+        server.apply(&Operation { action, ..operation }, |_| ());
     }
 
     fn own(&self, bytes: &[u8]) {
@@ -444,6 +454,17 @@ impl<B: Bus> Cluster for BusCluster<B> {
 
     fn publish(&self, operation: &Operation<'_>) {
         self.shared.send(operation.namespace, convert::body(operation, None));
+    }
+
+    fn assigns_offsets(&self) -> bool {
+        self.shared.bus.assigns_offsets()
+    }
+
+    fn record(&self, operation: &Operation<'_>) {
+        let shared = &self.shared;
+        shared.counters.sent();
+        let body = convert::body(operation, None);
+        shared.bus.record(&shared.message(operation.namespace, body), operation);
     }
 
     fn ask(&self, operation: &Operation<'_>, replies: Replies) {

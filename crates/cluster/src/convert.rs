@@ -66,11 +66,12 @@ fn flags(flags: Flags, asks: bool) -> proto::Flags {
 }
 
 /// Carries out what a message says, by an operation. `timeout`: how long clients are waited for if it does not say so.
-/// Answers are no operations.
+/// `offset`: an event's, if the bus has given it one. Answers are no operations.
 pub(crate) fn with_operation(
     namespace: &str,
     body: &Body<'_>,
     timeout: Duration,
+    offset: Option<&str>,
     act: impl FnOnce(&Operation<'_>),
 ) {
     let rooms = |names: &[Cow<'_, str>]| -> Vec<Room> {
@@ -92,7 +93,7 @@ pub(crate) fn with_operation(
             flags.may_compress = said.compress != Some(false);
             flags.timeout = said.timeout.unwrap_or(timeout);
             match request {
-                None => Action::Emit { event: event.event_ref(), offset: None },
+                None => Action::Emit { event: event.event_ref(), offset },
                 Some(_) => Action::EmitWithAck(event.event_ref()),
             }
         }

@@ -76,6 +76,22 @@ impl Address {
     /// # Errors
     /// Nobody answers there, or answers otherwise than Redis does.
     pub async fn connect(&self, on_push: Option<OnPush>) -> RedisResult<Connection> {
+        self.connect_with(on_push, PATIENCE).await
+    }
+
+    /// Connects, for commands with which the server waits up to this time.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_to_wait(&self, waits: Duration) -> RedisResult<Connection> {
+        self.connect_with(None, PATIENCE.saturating_add(waits)).await
+    }
+
+    async fn connect_with(
+        &self,
+        on_push: Option<OnPush>,
+        answers_within: Duration,
+    ) -> RedisResult<Connection> {
         let on_push = on_push.map(|on_push| {
             move |push: PushInfo| {
                 on_push(push);
@@ -85,7 +101,7 @@ impl Address {
         let config = |on_push| {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(PATIENCE))
-                .set_response_timeout(Some(PATIENCE));
+                .set_response_timeout(Some(answers_within));
             match on_push {
                 Some(on_push) => config.set_push_sender(on_push),
                 None => config,
@@ -107,7 +123,7 @@ impl Address {
                 let builder = ClusterClientBuilder::new(servers.clone())
                     .use_protocol(ProtocolVersion::RESP3)
                     .connection_timeout(PATIENCE)
-                    .response_timeout(PATIENCE);
+                    .response_timeout(answers_within);
                 let builder = match on_push {
                     Some(on_push) => builder.push_sender(on_push),
                     None => builder,

@@ -6,11 +6,13 @@
 //! |---|---|---|
 //! | [`ClassicBus`] | `createAdapter` of `@socket.io/redis-adapter` | any Redis |
 //! | [`ShardedBus`] | `createShardedAdapter` of `@socket.io/redis-adapter` | Redis 7 |
+//! | [`StreamsBus`] | `createAdapter` of `@socket.io/redis-streams-adapter` | Redis 6.2 |
 //!
 //! The options have the names and defaults of theirs, and have to be the same on all servers. What each bus promises stands in
 //! the [guide](https://github.com/sockeye-rs/sockeye/blob/main/docs/guide/cluster.md).
 //!
-//! A server has one connection that sends and one that listens, whatever the number of its namespaces. What waits to be sent
+//! A server has one connection that sends and one that listens, whatever the number of its namespaces, and one that reads
+//! for each stream. What waits to be sent
 //! is sent in one write, 512 commands at most. While Redis is away, this server's own clients are served as ever; what is
 //! sent meanwhile does not reach the other servers and is counted
 //! ([`Counts::lost`](sockeye_cluster::Counts::lost)), and what they sent is told as an event
@@ -49,14 +51,18 @@ mod publisher;
 #[cfg(feature = "server")]
 mod sharded;
 #[cfg(feature = "server")]
+mod streams;
+#[cfg(feature = "server")]
 mod subscriber;
 
 pub use address::AddressError;
 #[cfg(feature = "server")]
 pub use classic::ClassicBus;
 #[cfg(feature = "server")]
-pub use config::{ClassicConfig, ShardedConfig};
+pub use config::{ClassicConfig, ShardedConfig, StreamsConfig};
 #[cfg(feature = "server")]
 pub use sharded::ShardedBus;
 #[cfg(feature = "server")]
 pub use sockeye_cluster_proto::channels::SubscriptionMode;
+#[cfg(feature = "server")]
+pub use streams::StreamsBus;

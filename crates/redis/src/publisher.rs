@@ -33,11 +33,26 @@ pub(crate) struct Publisher {
     inbox: Inbox,
 }
 
-/// A command whose answer nobody waits for, and what it counts in the queue.
+/// A command, and what it counts in the queue.
 struct Queued {
     command: Cmd,
     bytes: usize,
+    on_outcome: Option<OnOutcome>,
 }
+
+/// What became of a command.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Redis has carried it out, and answers.
+    Done(Value),
+    /// It is not carried out: Redis refuses it, or it was never sent.
+    Refused,
+    /// The connection was lost before the answer: Redis may have carried it out.
+    Unknown,
+}
+
+/// Is told what became of a command, by the task that sends: it does not wait.
+pub(crate) type OnOutcome = Box<dyn FnOnce(Outcome) + Send>;
 
 impl Publisher {
     pub(crate) fn start(address: Address, inbox: Inbox) -> Self {
@@ -52,17 +67,21 @@ impl Publisher {
 
     /// Queues the publication of a message. `verb`: `PUBLISH`, or `SPUBLISH` for one shard.
     pub(crate) fn publish(&self, verb: &str, channel: &str, payload: &[u8]) {
-        let bytes = channel.len() + payload.len();
+        let mut command = redis::cmd(verb);
+        command.arg(channel).arg(payload);
+        self.send(command, channel.len() + payload.len(), None);
+    }
+
+    /// Queues a command of so many bytes. False: there is no room, which is counted; then `on_outcome` is not called.
+    pub(crate) fn send(&self, command: Cmd, bytes: usize, on_outcome: Option<OnOutcome>) -> bool {
         let queued = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if queued + bytes <= QUEUE_BYTES_MAX || queued == 0 {
-            let mut command = redis::cmd(verb);
-            command.arg(channel).arg(payload);
-            if self.queue.try_send(Queued { command, bytes }).is_ok() {
-                return;
-            }
+        let has_room = queued + bytes <= QUEUE_BYTES_MAX || queued == 0;
+        if has_room && self.queue.try_send(Queued { command, bytes, on_outcome }).is_ok() {
+            return true;
         }
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.inbox.lost(1, &"more is sent than Redis takes");
+        false
     }
 
     /// Asks, if there is a connection.
@@ -93,19 +112,28 @@ impl Sending {
             }
             let sent: usize = batch.iter().map(|queued| queued.bytes).sum();
             self.bytes.fetch_sub(sent, Ordering::Relaxed);
-            let count = batch.len();
-            let commands = batch.drain(..).map(|queued| queued.command).collect();
-            match connection.ask_all(commands).await {
-                Ok(outcomes) => {
-                    let mut errors = outcomes.into_iter().filter_map(Result::err).peekable();
-                    if let Some(first) = errors.next() {
-                        self.inbox.lost(1 + errors.count() as u64, &first);
-                    }
-                }
+            let (commands, told): (Vec<_>, Vec<_>) =
+                batch.drain(..).map(|queued| (queued.command, queued.on_outcome)).unzip();
+            let outcomes = match connection.ask_all(commands).await {
+                Ok(outcomes) => outcomes,
                 Err(error) => {
-                    self.inbox.lost(count as u64, &error);
                     *self.connection.lock() = None;
+                    vec![Err(error); told.len()]
                 }
+            };
+            let mut first = None;
+            let mut lost = 0;
+            for (outcome, told) in outcomes.into_iter().zip(told) {
+                if let Err(error) = &outcome {
+                    lost += 1;
+                    first.get_or_insert_with(|| error.clone());
+                }
+                if let Some(told) = told {
+                    told(outcome.into());
+                }
+            }
+            if let Some(error) = first {
+                self.inbox.lost(lost, &error);
             }
         }
     }
@@ -118,9 +146,13 @@ impl Sending {
             return connection;
         }
         let mut pause = PAUSE;
+        let mut failed = None;
         loop {
             match self.address.connect(None).await {
                 Ok(connection) => {
+                    if let Some(error) = failed {
+                        self.drop_waiting(&error);
+                    }
                     *self.connection.lock() = Some(connection.clone());
                     return Some(connection);
                 }
@@ -129,6 +161,7 @@ impl Sending {
                     if self.inbox.is_closed() || self.waiting.is_closed() {
                         return None;
                     }
+                    failed = Some(error);
                     sleep(pause).await;
                     pause = (2 * pause).min(PAUSE_MAX);
                 }
@@ -138,12 +171,26 @@ impl Sending {
 
     fn drop_waiting(&mut self, why: &RedisError) {
         let mut lost = 0;
-        while let Ok(Queued { bytes, .. }) = self.waiting.try_recv() {
+        while let Ok(Queued { bytes, on_outcome, .. }) = self.waiting.try_recv() {
             self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             lost += 1;
+            if let Some(told) = on_outcome {
+                told(Outcome::Refused);
+            }
         }
         if lost > 0 {
             self.inbox.lost(lost, why);
+        }
+    }
+}
+
+impl From<RedisResult<Value>> for Outcome {
+    fn from(result: RedisResult<Value>) -> Self {
+        match result {
+            Ok(value) => Outcome::Done(value),
+            // Redis itself says why it does not.
+            Err(error) if error.code().is_some() && !error.is_io_error() => Outcome::Refused,
+            Err(_) => Outcome::Unknown,
         }
     }
 }

@@ -6,9 +6,11 @@ mod support;
 
 use std::time::Duration;
 
-use sockeye::{Event, Namespace, Server, Socket};
+use sockeye::{Config, Event, Namespace, RecoveryConfig, Server, Socket};
 use sockeye_cluster::{Bus, BusCluster, ClusterConfig, ClusterEvent};
-use sockeye_redis::{ClassicBus, ClassicConfig, ShardedBus, ShardedConfig};
+use sockeye_redis::{
+    ClassicBus, ClassicConfig, ShardedBus, ShardedConfig, StreamsBus, StreamsConfig,
+};
 use sockeye_testing::{TestClient, TestServer};
 
 use self::support::{CuttingProxy, Redis, until};
@@ -22,12 +24,15 @@ struct Member<B: Bus> {
     client: TestClient,
 }
 
+/// With recovery, so that events over streams get their offsets.
 async fn member<B: Bus>(name: &str, bus: B) -> Member<B> {
+    let recovering = Config { recovery: Some(RecoveryConfig::default()), ..Config::default() };
     let config =
         ClusterConfig::new(name).heartbeat(Duration::from_millis(200), Duration::from_secs(2));
     let cluster = BusCluster::new(bus, config);
     let namespace = Namespace::new("/").on_connect(async |socket: Socket| socket.join("all"));
-    let server = Server::builder().namespace(namespace).cluster(cluster.clone()).build().unwrap();
+    let server = Server::builder().config(recovering).namespace(namespace).cluster(cluster.clone());
+    let server = server.build().unwrap();
     let server = TestServer::new(server);
     let client = server.connect().await;
     Member { cluster, server, client }
@@ -45,6 +50,10 @@ fn classic(url: &str) -> ClassicBus {
 
 fn sharded(url: &str) -> ShardedBus {
     ShardedBus::new(url, ShardedConfig::default()).unwrap()
+}
+
+fn streams(url: &str) -> StreamsBus {
+    StreamsBus::new(url, StreamsConfig::default()).unwrap()
 }
 
 /// Waits until both hear each other, by events of numbers from `from` on. Returns the last number.
@@ -73,14 +82,20 @@ async fn both_hear<B: Bus>(red: &mut Member<B>, blue: &mut Member<B>, from: u32)
 /// The next number that a member's client hears within this time.
 async fn next_number<B: Bus>(member: &mut Member<B>, within: Duration) -> Option<u32> {
     let next = tokio::time::timeout(within, member.client.next_event()).await.ok()?;
-    Some(next.unwrap().args.json().parse().unwrap())
+    // The offset follows it.
+    let args = next.unwrap().args.json().to_owned();
+    Some(args.split(',').next().unwrap().parse().unwrap())
 }
 
-/// Whether a member's client hears a number soon.
+/// Whether a member's client hears a number soon. Before it, it may hear those that waited in a stream.
 async fn hears<B: Bus>(member: &mut Member<B>, number: u32) -> bool {
-    let heard = next_number(member, Duration::from_millis(100)).await;
-    assert!(heard.is_none_or(|heard| heard == number), "{heard:?} instead of {number}");
-    heard.is_some()
+    while let Some(heard) = next_number(member, Duration::from_millis(100)).await {
+        assert!(heard <= number, "{heard} instead of {number}");
+        if heard == number {
+            return true;
+        }
+    }
+    false
 }
 
 async fn redis_dies_and_comes_back<B: Bus>(bus: impl Fn(&str) -> B) {
@@ -134,6 +149,55 @@ async fn redis_dies_and_comes_back_sharded() {
     redis_dies_and_comes_back(sharded).await;
 }
 
+#[tokio::test]
+async fn redis_dies_and_comes_back_streams() {
+    redis_dies_and_comes_back(streams).await;
+}
+
+/// Redis refuses everything that changes something, and answers: local delivery goes on, in order; what was lost is counted;
+/// when it takes things again the others hear again.
+async fn redis_refuses(redis: &Redis, begin: impl AsyncFn(), end: &[&str]) {
+    let (mut red, mut blue) =
+        (member("red", streams(&redis.url())).await, member("blue", streams(&redis.url())).await);
+    red.cluster.ready().await;
+    blue.cluster.ready().await;
+    let number = both_hear(&mut red, &mut blue, 0).await;
+    let lost = red.cluster.counts().lost;
+    begin().await;
+    for number in 1000..1100 {
+        red.say(number);
+    }
+    for number in 1000..1100 {
+        assert_eq!(red.client.expect_event(NEWS).await, number, "local delivery goes on");
+    }
+    until("what was lost to be counted", async || red.cluster.counts().lost >= lost + 100).await;
+    blue.client.expect_no_event().await;
+    redis.run(end);
+    both_hear(&mut red, &mut blue, number).await;
+}
+
+#[tokio::test]
+async fn the_memory_of_redis_is_full() {
+    let redis = Redis::with(&["--maxmemory-policy", "noeviction"]);
+    let fill = async || drop(redis.run(&["CONFIG", "SET", "maxmemory", "1"]));
+    redis_refuses(&redis, fill, &["CONFIG", "SET", "maxmemory", "0"]).await;
+}
+
+/// A snapshot cannot be written, after which Redis refuses changes.
+#[tokio::test]
+async fn the_disk_of_redis_is_full() {
+    let redis = Redis::start();
+    let fill = async || {
+        // A file whose name a folder has cannot be written, as on a full disk.
+        std::fs::create_dir(redis.folder().join("dump.rdb")).unwrap();
+        redis.run(&["CONFIG", "SET", "save", "3600 1000000"]);
+        redis.run(&["BGSAVE"]);
+        until("changes to be refused", async || redis.run(&["SET", "a", "b"]).contains("MISCONF"))
+            .await;
+    };
+    redis_refuses(&redis, fill, &["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]).await;
+}
+
 /// Connections that are cut at random bytes, both ways: nothing comes twice or out of order, nothing is taken for a message
 /// that is none, and when the cutting ends all is well again.
 async fn connections_are_cut<B: Bus>(bus: impl Fn(&str) -> B, seed: u64) {
@@ -178,7 +242,8 @@ async fn connections_are_cut<B: Bus>(bus: impl Fn(&str) -> B, seed: u64) {
     })
     .await;
     assert_eq!(blue.cluster.counts().refused, 0, "no half of a message is one");
-    assert!(red.cluster.counts().gaps > 0);
+    let counts = red.cluster.counts();
+    assert!(counts.gaps + counts.lost > 0, "{counts:?}");
 }
 
 #[tokio::test]
@@ -187,6 +252,7 @@ async fn connections_are_cut_at_random_bytes() {
         println!("seed {seed}");
         connections_are_cut(classic, seed).await;
         connections_are_cut(sharded, seed).await;
+        connections_are_cut(streams, seed).await;
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sockeye::{
-    Ack, AckError, Binary, Event, EventError, Io, Namespace, RawEvent, Server, Socket, SocketId,
+    Ack, AckError, Binary, Config, Event, EventError, Io, Namespace, RawEvent, Server, Socket,
+    SocketId,
 };
 use sockeye_cluster::{Bus, BusCluster};
 use sockeye_testing::{Ended, TestClient, TestServer};
@@ -19,6 +20,11 @@ pub(crate) trait Members {
 
     /// The cluster of one server.
     fn member(&mut self, name: &str) -> BusCluster<Self::Bus>;
+
+    /// How its servers are configured.
+    fn config(&self) -> Config {
+        Config::default()
+    }
 }
 
 const NEWS: Event<String> = Event::new("news");
@@ -63,7 +69,7 @@ impl<M: Members> Three<M> {
         let mut servers = Vec::new();
         for cluster in &clusters {
             let namespaces = ["/", "/other", "/room-{id}"].map(namespace);
-            let builder = Server::builder().cluster(cluster.clone());
+            let builder = Server::builder().config(members.config()).cluster(cluster.clone());
             let builder = namespaces.into_iter().fold(builder, |it, one| it.namespace(one));
             servers.push(TestServer::new(builder.build().unwrap()));
         }
@@ -234,7 +240,10 @@ async fn order_and_bytes_stay<M: Members>(mut three: Three<M>) {
     }
     three.io(2).emit("raw", &()).unwrap();
     let raw: RawEvent = three.clients[0].next_event().await.unwrap();
-    assert_eq!((&*raw.name, raw.args.json()), ("raw", ""));
+    // With recovery the last argument is the event's offset.
+    let offset = three.clients[0].last_offset().map(|offset| format!("{offset:?}"));
+    let args = offset.filter(|_| three.members.config().recovery.is_some());
+    assert_eq!((&*raw.name, raw.args.json()), ("raw", &*args.unwrap_or_default()));
 }
 
 async fn every_client_answers_whoever_asks<M: Members>(mut three: Three<M>) {

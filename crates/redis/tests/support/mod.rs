@@ -17,7 +17,7 @@ pub(crate) struct Redis {
     process: Child,
     arguments: Vec<String>,
     pub(crate) port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Redis {
@@ -32,13 +32,18 @@ impl Redis {
         let port = free_port();
         let arguments = arguments(port, folder.path(), more);
         let process = spawn(&arguments);
-        let redis = Self { process, arguments, port, _folder: folder };
+        let redis = Self { process, arguments, port, folder };
         redis.wait();
         redis
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it writes files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs one command, and returns what it says.
@@ -261,7 +266,7 @@ impl Sentinel {
         std::fs::write(&file, text).unwrap();
         let arguments = vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
         let process = spawn(&arguments);
-        let redis = Redis { process, arguments, port, _folder: folder };
+        let redis = Redis { process, arguments, port, folder };
         redis.wait();
         Self { redis }
     }
