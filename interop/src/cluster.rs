@@ -15,11 +15,14 @@ use clap::{Args, ValueEnum};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sockeye::{
-    Ack, Config, DisconnectReason, Io, Namespace, RawArgs, Room, RoomChange, Server,
-    ServerSideEvent, Socket,
+    Ack, Config, DisconnectReason, Io, Namespace, RawArgs, RecoveryConfig, Room, RoomChange,
+    Server, ServerSideEvent, Socket,
 };
 use sockeye_cluster::{Bus, BusCluster, ClusterConfig};
-use sockeye_redis::{ClassicBus, ClassicConfig, ShardedBus, ShardedConfig, SubscriptionMode};
+use sockeye_redis::{
+    ClassicBus, ClassicConfig, ShardedBus, ShardedConfig, StreamsBus, StreamsConfig,
+    SubscriptionMode,
+};
 use tokio::sync::oneshot;
 
 use self::control::Control;
@@ -37,12 +40,18 @@ pub(crate) struct Arguments {
     /// Port, the same for both loopback families; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// How channels begin.
+    /// How channels begin, and the name of the streams.
     #[arg(long, default_value = "socket.io")]
     key: String,
     /// Which rooms have channels of their own: redis-sharded.
     #[arg(long, default_value = "dynamic")]
     subscription_mode: Mode,
+    /// Streams: redis-streams.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    stream_count: u32,
+    /// Messages that are not kept travel on channels of shards: redis-streams.
+    #[arg(long)]
+    sharded_pubsub: bool,
     /// Answers go to the node that asked alone: redis.
     #[arg(long)]
     specific_response_channel: bool,
@@ -60,6 +69,8 @@ enum Kind {
     Redis,
     /// `createShardedAdapter` of `@socket.io/redis-adapter`.
     RedisSharded,
+    /// `createAdapter` of `@socket.io/redis-streams-adapter`, with recovery.
+    RedisStreams,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -94,6 +105,14 @@ pub(crate) async fn serve(arguments: &Arguments) -> Result<()> {
             config.mode = arguments.subscription_mode.into();
             serve_over(ShardedBus::new(url, config)?, arguments).await
         }
+        Kind::RedisStreams => {
+            let mut config = StreamsConfig::default();
+            config.stream_name.clone_from(key);
+            config.channel_prefix.clone_from(key);
+            config.stream_count = arguments.stream_count;
+            config.use_sharded_pub_sub = arguments.sharded_pubsub;
+            serve_over(StreamsBus::new(url, config)?, arguments).await
+        }
     }
 }
 
@@ -115,9 +134,13 @@ async fn serve_over(bus: impl Bus, arguments: &Arguments) -> Result<()> {
     cluster.request_timeout = timeout;
     let cluster = BusCluster::new(bus, cluster);
     let calls = Calls::default();
+    let recovery = (arguments.bus == Kind::RedisStreams).then(|| {
+        let max_disconnection = Duration::from_secs(5);
+        RecoveryConfig { max_disconnection, ..RecoveryConfig::default() }
+    });
     let every = regex::Regex::new("^/")?;
     let server = Server::builder()
-        .config(Config { ack_timeout: timeout, ..Config::default() })
+        .config(Config { ack_timeout: timeout, recovery, ..Config::default() })
         .namespace(namespace(Namespace::new("/"), &calls))
         .namespace(namespace(Namespace::matching(every), &calls))
         .cluster(cluster.clone())

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
+import { createAdapter as createStreamsAdapter } from "@socket.io/redis-streams-adapter";
 import { Emitter } from "@socket.io/redis-emitter";
 import Redis from "ioredis";
 import { createClient, createCluster } from "redis";
@@ -72,6 +73,15 @@ const classic = (connect, options = {}) => ({
 });
 
 /** What both packages do alike is played with one of them at all places. */
+const streams = (streamCount) => ({
+  ours: ["--bus", "redis-streams", "--stream-count", streamCount],
+  theirs: async (key) => {
+    const [client] = await byRedis();
+    return createStreamsAdapter(client, { streamName: key, channelPrefix: key, streamCount });
+  },
+  options: { connectionStateRecovery: { maxDisconnectionDuration: 5_000 } },
+});
+
 const kinds = {
   "classic with redis": classic(byRedis),
   "classic with ioredis": { ...classic(byIoredis), places: [1] },
@@ -79,10 +89,12 @@ const kinds = {
   "sharded, static": sharded("static"),
   "sharded, dynamic": sharded("dynamic"),
   "sharded, dynamic-private": sharded("dynamic-private"),
+  "one stream": streams(1),
+  "five streams": streams(5),
   "sharded in a Redis cluster": { ...sharded("dynamic", inCluster), inCluster: true },
 };
 
-for (const [name, { ours, theirs, inCluster, places = [0, 1, 2] }] of Object.entries(kinds)) {
+for (const [name, { ours, theirs, options, inCluster, places = [0, 1, 2] }] of Object.entries(kinds)) {
   for (const place of places) {
     describe(`${name}, ours as node ${place}`, () => {
       clusterCases(async () => {
@@ -92,10 +104,10 @@ for (const [name, { ours, theirs, inCluster, places = [0, 1, 2] }] of Object.ent
           if (index === place) {
             return OurNode.start(...ours, "--url", url, "--key", key, "--timeout-ms", TIMEOUT_MS);
           }
-          return OfficialNode.start(await theirs(key));
+          return OfficialNode.start(await theirs(key), options);
         };
         return [await node(0), await node(1), await node(2)];
-      }, { inCluster, ...name.startsWith("sharded") && { patientFrom: [place] } });
+      }, { inCluster, ...!name.startsWith("classic") && { patientFrom: [place] } });
     });
   }
 }

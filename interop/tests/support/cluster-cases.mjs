@@ -4,6 +4,9 @@ import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 import { event, until } from "./waiting.mjs";
 
+/** What an event was sent with, without the offset that recovery adds. */
+export const plain = (args) => /^\d+-\d+$/.test(args.at(-1)) ? args.slice(0, -1) : args;
+
 /** How long nodes and clients are waited for that do not answer. */
 export const TIMEOUT_MS = 600;
 
@@ -35,7 +38,7 @@ export function clusterCases(start, { inCluster = false, patientFrom = [0, 1, 2]
       t.after(() => client.close());
       await event(client, "connect");
       client.heard = [];
-      client.onAny((...heard) => client.heard.push(heard));
+      client.onAny((...heard) => client.heard.push(plain(heard)));
       made.push(client);
     }
     // A node may learn of a namespace of the others' later than its own client is in.
@@ -78,7 +81,7 @@ export function clusterCases(start, { inCluster = false, patientFrom = [0, 1, 2]
       // Right behind others Node drops it.
       const told = made.map((client) => event(client, "volatile"));
       await nodes[from].request({ do: "emit", event: "volatile", args: [2], volatile: true });
-      assert.deepEqual(await Promise.all(told), [[2], [2], [2]]);
+      assert.deepEqual((await Promise.all(told)).map(plain), [[2], [2], [2]]);
     });
 
     each("reach rooms, those left out excepted", async (t, from) => {
@@ -166,7 +169,7 @@ export function clusterCases(start, { inCluster = false, patientFrom = [0, 1, 2]
         assert.deepEqual(answered, { response: 10 + index });
         const told = event(client, "told");
         await nodes[from].request({ do: "socket_emit", socket: client.id, event: "told", args: [BYTES] });
-        assert.deepEqual(await told, [BYTES]);
+        assert.deepEqual(plain(await told), [BYTES]);
       }
     });
   });
