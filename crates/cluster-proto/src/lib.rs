@@ -32,6 +32,9 @@ mod parts;
 // What servers of this project tell each other of themselves.
 mod heartbeat;
 
+// A session that is kept for a client that comes back.
+mod session;
+
 pub mod channels;
 pub mod classic;
 pub mod messages;
@@ -40,6 +43,7 @@ pub mod node;
 pub use heartbeat::Heartbeat;
 pub use message::{Body, Emitted, Flags, Message, RemoteSocket, Targets, Value};
 pub use received::{Limits, ReadError, Received};
+pub use session::StoredSession;
 
 /// The sender's name of an emitter: it publishes, and is no server.
 pub const EMITTER: &str = "emitter";

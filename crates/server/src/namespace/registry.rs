@@ -286,6 +286,10 @@ impl Siblings for Namespaces {
         self.fixed.get(path).cloned().or_else(|| self.children.lock().get(path).cloned())
     }
 
+    fn all(&self) -> Vec<Arc<ActiveNamespace>> {
+        Namespaces::all(self)
+    }
+
     fn children_of(&self, parent: &str) -> Option<Vec<Arc<ActiveNamespace>>> {
         let parent = self.parents.iter().position(|declared| declared.name == parent)?;
         let children = self.children.lock();
