@@ -33,6 +33,9 @@ mod parts;
 mod heartbeat;
 mod own;
 
+// A session that is kept for a client that comes back.
+mod session;
+
 pub mod channels;
 pub mod classic;
 pub mod messages;
@@ -42,6 +45,7 @@ pub use heartbeat::Heartbeat;
 pub use message::{Body, Emitted, Flags, Message, RemoteSocket, Targets, Value};
 pub use own::{OwnMessage, PresenceChanged, PresencePart, PresentConnection};
 pub use received::{Limits, ReadError, Received};
+pub use session::StoredSession;
 
 /// The sender's name of an emitter: it publishes, and is no server.
 pub const EMITTER: &str = "emitter";

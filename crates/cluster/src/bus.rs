@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sockeye::{Node, Operation, OwnedOperation, Room};
+use sockeye::{Node, Operation, OwnedOperation, RecoveryFailure, Restoring, Room};
 use sockeye_cluster_proto::Message;
 
 use crate::cluster::Shared;
@@ -50,6 +50,21 @@ pub trait Bus: Send + Sync + 'static {
     fn record(&self, message: &Message<'_>, operation: &Operation<'_>) {
         let _ = operation;
         self.send(message);
+    }
+
+    /// Whether it keeps sessions: see [`Cluster::keeps_sessions`](sockeye::Cluster::keeps_sessions).
+    fn keeps_sessions(&self) -> bool {
+        false
+    }
+
+    /// Sessions have changed: see [`Cluster::sessions_changed`](sockeye::Cluster::sessions_changed).
+    fn sessions_changed(&self) {}
+
+    /// Takes the session of a client that has come back: see
+    /// [`Cluster::restore_session`](sockeye::Cluster::restore_session).
+    fn restore_session(&self, namespace: &str, pid: &str, offset: Option<&str>) -> Restoring {
+        let _ = (namespace, pid, offset);
+        Box::pin(std::future::ready(Err(RecoveryFailure::UnknownSession)))
     }
 
     /// Answers one server, which may be unknown: then all of them get it.

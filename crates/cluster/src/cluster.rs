@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::{Mutex, MutexGuard};
 use sockeye::{
     Action, Cluster, Node as LocalServer, Operation, OwnedOperation, PresenceChange, Replies,
-    Reply, Room,
+    Reply, Restoring, Room,
 };
 use sockeye_cluster_proto::node::{Ask, Event, Node, NodeConfig, Skipped, Transmit, Verdict};
 use sockeye_cluster_proto::{Body, Limits, Message, OwnMessage};
@@ -465,6 +465,18 @@ impl<B: Bus> Cluster for BusCluster<B> {
         shared.counters.sent();
         let body = convert::body(operation, None);
         shared.bus.record(&shared.message(operation.namespace, body), operation);
+    }
+
+    fn keeps_sessions(&self) -> bool {
+        self.shared.bus.keeps_sessions()
+    }
+
+    fn sessions_changed(&self) {
+        self.shared.bus.sessions_changed();
+    }
+
+    fn restore_session(&self, namespace: &str, pid: &str, offset: Option<&str>) -> Restoring {
+        self.shared.bus.restore_session(namespace, pid, offset)
     }
 
     fn ask(&self, operation: &Operation<'_>, replies: Replies) {

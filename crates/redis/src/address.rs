@@ -10,6 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, SingleNodeRoutingInfo, SlotAddr};
+use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     Arg, AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo as _, Pipeline,
@@ -122,6 +123,7 @@ impl Address {
             Kind::Cluster(servers) => {
                 let builder = ClusterClientBuilder::new(servers.clone())
                     .use_protocol(ProtocolVersion::RESP3)
+                    .tcp_settings(tcp())
                     .connection_timeout(PATIENCE)
                     .response_timeout(answers_within);
                 let builder = match on_push {
@@ -180,7 +182,12 @@ fn prepare_tls() -> Result<(), String> {
 fn server(url: &str) -> Result<ConnectionInfo, String> {
     let info = url.into_connection_info().map_err(text)?;
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    Ok(info.set_redis_settings(settings))
+    Ok(info.set_redis_settings(settings).set_tcp_settings(tcp()))
+}
+
+/// Small commands that follow each other do not wait for each other's acknowledgement.
+fn tcp() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
 }
 
 /// Several servers, of `user:password@host:1,host:2`.
@@ -200,6 +207,7 @@ fn sentinel(sentinels: &[ConnectionInfo], name: &str, is_encrypted: bool) -> Res
         SentinelClientBuilder::new(addresses, name, SentinelServerType::Master).map_err(text)?;
     builder = builder
         .set_client_to_redis_protocol(ProtocolVersion::RESP3)
+        .set_client_to_redis_tcp_settings(tcp())
         .set_client_to_sentinel_protocol(ProtocolVersion::RESP3);
     #[cfg(feature = "tls")]
     if is_encrypted {
@@ -327,6 +335,8 @@ fn key(command: &Cmd) -> Vec<u8> {
     });
     match arguments.next() {
         None | Some(b"PUBLISH") => Vec::new(),
+        // The script and the number of its keys come first.
+        Some(b"EVAL") => arguments.nth(2).unwrap_or_default().to_vec(),
         Some(_) => arguments.next().unwrap_or_default().to_vec(),
     }
 }

@@ -89,9 +89,22 @@ impl Publisher {
         let connection = self.connection.lock().clone();
         match connection {
             Some(mut connection) => connection.ask(&command).await,
-            None => Err(RedisError::from((ErrorKind::Io, "there is no connection to Redis"))),
+            None => Err(no_connection()),
         }
     }
+
+    /// Asks several at once, if there is a connection: see [`Connection::ask_all`].
+    pub(crate) async fn ask_all(&self, commands: Vec<Cmd>) -> RedisResult<Vec<RedisResult<Value>>> {
+        let connection = self.connection.lock().clone();
+        match connection {
+            Some(mut connection) => connection.ask_all(commands).await,
+            None => Err(no_connection()),
+        }
+    }
+}
+
+fn no_connection() -> RedisError {
+    RedisError::from((ErrorKind::Io, "there is no connection to Redis"))
 }
 
 struct Sending {

@@ -3,6 +3,8 @@
 mod entry;
 mod pending;
 mod reader;
+mod restore;
+mod sessions;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use redis::Cmd;
-use sockeye::Operation;
+use sockeye::{Operation, RecoveryFailure, Restoring};
 use sockeye_cluster::{Bus, Counting, Inbox};
 use sockeye_cluster_proto::channels::{Channels, Streams};
 use sockeye_cluster_proto::messages::{self, Entry};
@@ -19,7 +21,9 @@ use sockeye_cluster_proto::{Limits, Message, ReadError, Received};
 use tokio::sync::watch;
 
 use self::pending::Pending;
-use self::reader::Reader;
+use self::reader::{Place, Reader};
+use self::restore::Asked;
+use self::sessions::Sessions;
 use crate::address::{Address, AddressError};
 use crate::config::{OwnChannels, StreamsConfig};
 use crate::count;
@@ -62,7 +66,8 @@ struct Running {
     subscriber: Subscriber,
     uid: Arc<str>,
     inbox: Inbox,
-    lanes: Mutex<HashMap<String, Lane>>,
+    lanes: Arc<Mutex<HashMap<String, Lane>>>,
+    sessions: Sessions,
     /// Dropped, it ends the readers.
     stop: watch::Sender<()>,
 }
@@ -70,6 +75,7 @@ struct Running {
 /// A stream that is read.
 struct Lane {
     pending: Arc<Pending>,
+    place: Arc<Place>,
     is_ready: watch::Receiver<bool>,
 }
 
@@ -124,7 +130,7 @@ impl StreamsBus {
             return;
         }
         let (is_ready, ready) = watch::channel(false);
-        let pending = Arc::<Pending>::default();
+        let (pending, place) = (Arc::<Pending>::default(), Arc::<Place>::default());
         let reader = Reader {
             address: self.address.clone(),
             stream: stream.clone(),
@@ -133,12 +139,14 @@ impl StreamsBus {
             pending: Arc::clone(&pending),
             count: self.config.read_count.max(1),
             block: self.config.block_time,
+            sessions: running.sessions.clone(),
+            place: Arc::clone(&place),
             position: None,
             is_ready,
             stopped: running.stop.subscribe(),
         };
         tokio::spawn(reader.run());
-        lanes.insert(stream, Lane { pending, is_ready: ready });
+        lanes.insert(stream, Lane { pending, place, is_ready: ready });
     }
 }
 
@@ -165,8 +173,24 @@ impl Bus for StreamsBus {
         let subscriber = Subscriber::start(self.address.clone(), inbox.clone(), on_message);
         subscriber.subscribe(self.kind(), own.all());
         subscriber.subscribe(self.kind(), own.server(uid));
-        let (lanes, stop, uid) = (Mutex::default(), watch::Sender::new(()), Arc::clone(uid));
-        let running = Running { publisher, subscriber, uid, inbox, lanes, stop };
+        let (lanes, stop) =
+            (Arc::<Mutex<HashMap<String, Lane>>>::default(), watch::Sender::new(()));
+        let uid = Arc::clone(uid);
+        let (all, streams) = (Arc::clone(&lanes), self.streams.clone());
+        let starts = move |namespace: &str| {
+            let lanes = all.lock();
+            let lane = lanes.get(&streams.stream_of(namespace));
+            lane.map(|lane| lane.place.start()).unwrap_or_default().to_string()
+        };
+        let sessions = Sessions::start(
+            publisher.clone(),
+            inbox.clone(),
+            self.streams.clone(),
+            Arc::clone(&uid),
+            Arc::new(starts),
+            stop.subscribe(),
+        );
+        let running = Running { publisher, subscriber, uid, inbox, lanes, sessions, stop };
         self.streams.names().into_iter().for_each(|stream| self.read(&running, stream));
         *self.running.write() = Some(running);
     }
@@ -232,6 +256,40 @@ impl Bus for StreamsBus {
         let (command, bytes) = self.add(&entry);
         let operation = operation.to_owned_operation();
         pending.send(operation, &entry, |told| running.publisher.send(command, bytes, Some(told)));
+    }
+
+    fn keeps_sessions(&self) -> bool {
+        true
+    }
+
+    fn sessions_changed(&self) {
+        if let Some(running) = &*self.running.read() {
+            running.sessions.changed();
+        }
+    }
+
+    fn restore_session(&self, namespace: &str, pid: &str, offset: Option<&str>) -> Restoring {
+        let running = self.running.read();
+        let asked = running.as_ref().and_then(|running| {
+            let stream = self.streams.stream_of(namespace);
+            let position = running.lanes.lock().get(&stream)?.place.position();
+            let lasts = running.inbox.local()?.max_disconnection(namespace)?;
+            Some(Asked {
+                publisher: running.publisher.clone(),
+                streams: self.streams.clone(),
+                uid: Arc::clone(&running.uid),
+                namespace: namespace.into(),
+                pid: pid.to_owned(),
+                offset: offset.map(str::to_owned),
+                position,
+                max_len: self.config.max_len,
+                lasts,
+            })
+        });
+        match asked {
+            Some(asked) => Box::pin(asked.restore()),
+            None => Box::pin(std::future::ready(Err(RecoveryFailure::Unavailable))),
+        }
     }
 
     fn answer(&self, to: Option<&str>, message: &Message<'_>) {

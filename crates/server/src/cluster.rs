@@ -14,10 +14,16 @@ pub(crate) mod replies;
 pub(crate) mod server_side;
 /// One of them, as plain data.
 pub(crate) mod server_side_event;
+/// Sessions that a cluster keeps.
+pub(crate) mod sessions;
+
+use std::pin::Pin;
 
 use self::node::Node;
 use self::operation::Operation;
 use self::replies::Replies;
+use self::sessions::RestoredSession;
+use crate::guarantees::recovery::RecoveryFailure;
 use crate::presence::change::PresenceChange;
 use crate::rooms::room::Room;
 
@@ -83,6 +89,25 @@ pub trait Cluster: Send + Sync + 'static {
         self.publish(operation);
     }
 
+    /// Whether it keeps the sessions of clients, so that they can come back to another server. Then
+    /// it [assigns offsets](Cluster::assigns_offsets) too, which are of the form `12-3`, and each
+    /// later than those before. Asked once for each namespace. Default no.
+    fn keeps_sessions(&self) -> bool {
+        false
+    }
+
+    /// Sessions have changed: soon it takes them by
+    /// [`Node::take_changed_sessions`](crate::Node::take_changed_sessions). Called only if it
+    /// [`keeps_sessions`](Cluster::keeps_sessions).
+    fn sessions_changed(&self) {}
+
+    /// Takes the session of a client that has come back, which says its private id and the last
+    /// offset it has: for one client only, however many ask, on whichever servers.
+    fn restore_session(&self, namespace: &str, pid: &str, offset: Option<&str>) -> Restoring {
+        let _ = (namespace, pid, offset);
+        Box::pin(std::future::ready(Err(RecoveryFailure::UnknownSession)))
+    }
+
     /// How many servers there are, this one included, as far as is known. Default 1.
     fn server_count(&self) -> usize {
         1
@@ -125,3 +150,6 @@ pub trait Cluster: Send + Sync + 'static {
         let _ = (namespace, room);
     }
 }
+
+/// The session of a client that has come back, once it is there.
+pub type Restoring = Pin<Box<dyn Future<Output = Result<RestoredSession, RecoveryFailure>> + Send>>;

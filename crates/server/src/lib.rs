@@ -121,12 +121,15 @@ pub mod __private {
 pub use broadcast::Broadcast;
 pub use broadcast::acks::{Acks, Answers};
 pub use broadcast::io::Io;
-pub use cluster::Cluster;
 pub use cluster::node::Node;
 pub use cluster::operation::{Action, Flags, Operation, OwnedOperation};
 pub use cluster::replies::{Replies, Reply};
 pub use cluster::server_side::{ServerAcks, ServerSide};
 pub use cluster::server_side_event::ServerSideEvent;
+pub use cluster::sessions::{
+    ChangedSession, KeptSession, MissedEvent, RestoredSession, SessionLease, SessionOutcome,
+};
+pub use cluster::{Cluster, Restoring};
 pub use error::{
     AckError, BuildError, ClusterError, EmitError, EncodeError, EventError, PayloadError, Refuse,
     RemoteError, ReservedName,

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, TryFutureExt};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sockeye_socket_proto::{EventRef, IntoAck, Listen, RawEvent, event_name};
 
 use self::handlers::{
@@ -471,7 +472,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// # Errors
     /// Building the server fails with [`BuildError::SharedWhole`] when the namespace shares anything
     /// else.
-    pub fn share<T: Serialize + Send + Sync + 'static>(self) -> Self {
+    pub fn share<T: Serialize + DeserializeOwned + Send + Sync + 'static>(self) -> Self {
         self.with(move |_, handlers| handlers.shared.declare::<T>(None))
     }
 
@@ -500,7 +501,7 @@ impl<S: Send + Sync + 'static> Namespace<S> {
     /// # Errors
     /// Building the server fails with [`BuildError::DuplicateShare`] when a name or a type is shared
     /// twice, with [`BuildError::SharedWhole`] when a type is shared as the whole data.
-    pub fn share_as<T: Serialize + Send + Sync + 'static>(
+    pub fn share_as<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
         self,
         member: impl Into<Cow<'static, str>>,
     ) -> Self {

@@ -180,7 +180,7 @@ struct Sockets {
 
 #[derive(Default)]
 struct Work {
-    /// Names that a dynamic declaration is deciding about, each with the number of its question.
+    /// Names of the connect packets that wait for an answer, each with the number of its question.
     asking: Vec<(u64, Box<str>)>,
     next_question: u64,
     /// The number of questions and connect handlers at work, also of namespaces left meanwhile.
@@ -391,6 +391,10 @@ impl Sockets {
             Done::Asking { question, parent, is_yes } => {
                 self.work().deciding -= 1;
                 self.answered(question, parent, is_yes);
+            }
+            Done::Restored { question, pid, active, restored } => {
+                self.work().deciding -= 1;
+                self.restored(&question, &pid, active, restored);
             }
             Done::Admission { socket, decision } => {
                 self.work().deciding -= 1;

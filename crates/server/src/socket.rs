@@ -218,6 +218,7 @@ impl Socket {
             Some(log) => log.join(self, |joined| adapter.join(&self.key(), rooms, joined)),
             None => adapter.join(&self.key(), rooms, |_| {}),
         }
+        self.0.namespace.tell_of_sessions();
         self.0.namespace.notify_room_changes();
     }
 
@@ -228,6 +229,7 @@ impl Socket {
             Some(log) => log.leave(self, |left| adapter.leave(&self.key(), &rooms, left)),
             None => adapter.leave(&self.key(), &rooms, |_| {}),
         }
+        self.0.namespace.tell_of_sessions();
         self.0.namespace.notify_room_changes();
     }
 
@@ -247,6 +249,14 @@ impl Socket {
     /// Keeps a value with the socket, one for each type; a second one replaces the first.
     pub fn set<T: Send + Sync + 'static>(&self, value: T) {
         self.0.data.lock().set(value);
+        let namespace = &self.0.namespace;
+        if let Some(log) = namespace.log.as_ref().filter(|log| log.keeps_sessions)
+            && namespace.handlers.shared.includes::<T>()
+            && let Some(pid) = self.pid()
+        {
+            log.change(pid);
+            namespace.tell_of_sessions();
+        }
     }
 
     /// The value of this type. Handlers ask for it with [`Local`](crate::Local).

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::connect::{Connect, ConnectError};
+use crate::server::TestServer;
 use crate::session::{Arrived, Command};
 use crate::wire::Wire;
 
@@ -149,6 +150,33 @@ impl TestClient {
         self.id = joined.sid;
         (self.commands, self.events, self.wire) = (commands, events, wire);
         Ok(())
+    }
+
+    /// As [`reconnect`](TestClient::reconnect), to another server of a cluster, as behind a proxy.
+    ///
+    /// # Errors
+    /// As [`reconnect`](TestClient::reconnect).
+    pub async fn reconnect_to(&mut self, server: &TestServer) -> Result<(), ConnectError> {
+        self.connect.server = server.clone();
+        self.reconnect().await
+    }
+
+    /// Another client that says the same when it [connects](TestClient::reconnect_to): one that has the first's secrets, or
+    /// the same one on a second connection. Until then nothing comes to it.
+    pub fn twin(&self) -> Self {
+        let ((commands, _), (_, events)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        Self {
+            connect: self.connect.clone(),
+            id: self.id.clone(),
+            recovered: self.recovered,
+            recovery: self.recovery.clone(),
+            returning: self.returning.clone(),
+            wire: self.wire.clone(),
+            commands,
+            events,
+            next_ack: self.next_ack,
+            patience: self.patience,
+        }
     }
 
     /// Sends an event. On a connection that is over it is lost.

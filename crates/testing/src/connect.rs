@@ -17,7 +17,7 @@ use crate::wire::Wire;
 #[derive(Clone, Debug)]
 #[must_use = "nobody connects until `connect` is awaited"]
 pub struct Connect {
-    server: TestServer,
+    pub(crate) server: TestServer,
     jar: Option<CookieJar>,
     pub(crate) namespace: String,
     /// A JSON object.

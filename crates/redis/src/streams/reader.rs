@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redis::{Cmd, RedisResult, Value};
 use sockeye_cluster::Inbox;
 use sockeye_cluster_proto::messages::Entry;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::entry::{EntryId, StreamEntry, of_range, of_read};
 use super::pending::{Due, Pending};
+use super::sessions::Sessions;
 use crate::address::{Address, Connection};
 use crate::publisher::{PAUSE, PAUSE_MAX};
 
@@ -27,12 +29,32 @@ pub(super) struct Reader {
     pub(super) count: usize,
     /// How long Redis waits for one.
     pub(super) block: Duration,
+    /// The sessions of this server, which are written before events are handed on.
+    pub(super) sessions: Sessions,
+    /// Where it begins, and the last entry that was read.
+    pub(super) place: Arc<Place>,
     /// The last entry that was read.
     pub(super) position: Option<EntryId>,
     /// Whether it knows where it begins.
     pub(super) is_ready: watch::Sender<bool>,
     /// Closed when the server has stopped.
     pub(super) stopped: watch::Receiver<()>,
+}
+
+/// How far a stream is read, for others.
+#[derive(Default)]
+pub(super) struct Place(Mutex<(EntryId, EntryId)>);
+
+impl Place {
+    /// Where reading begins.
+    pub(super) fn start(&self) -> EntryId {
+        self.0.lock().0
+    }
+
+    /// The last entry that was read and handed on.
+    pub(super) fn position(&self) -> EntryId {
+        self.0.lock().1
+    }
 }
 
 /// How a connection's time ended.
@@ -87,7 +109,10 @@ impl Reader {
         let newest = of_range(&connection.ask(&newest).await?);
         let newest = newest.first().map(|entry| entry.id).unwrap_or_default();
         match self.position {
-            None => self.position = Some(newest),
+            None => {
+                self.position = Some(newest);
+                *self.place.0.lock() = (newest, newest);
+            }
             // Another stream under its name, whose entries do not reach to where this one was.
             Some(position) if newest < position => {
                 self.position = Some(newest);
@@ -99,6 +124,9 @@ impl Reader {
             Some(_) => {}
         }
         self.is_ready.send_replace(true);
+        if lost_at.is_some() {
+            self.sessions.renew();
+        }
         Ok(connection)
     }
 
@@ -137,8 +165,13 @@ impl Reader {
             if is_behind && !page.is_empty() && self.is_trimmed(connection, before).await? {
                 self.inbox.gap(begun.elapsed());
             }
+            if !page.is_empty() {
+                // What a room sends reaches nobody whose join is not written: see the log of recovery.
+                self.sessions.settled().await;
+            }
             for entry in page {
                 self.arrive(&entry);
+                self.place.0.lock().1 = entry.id;
             }
             if !is_full && !may_wait {
                 self.pending.not_found();

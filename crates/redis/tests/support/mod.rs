@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// A running server, ended with this value.
 pub(crate) struct Redis {
@@ -182,6 +183,7 @@ struct Cutting {
     random: AtomicU64,
     is_cutting: AtomicBool,
     cuts: AtomicU64,
+    is_severed: watch::Sender<bool>,
 }
 
 impl CuttingProxy {
@@ -193,6 +195,7 @@ impl CuttingProxy {
             random: AtomicU64::new(seed),
             is_cutting: AtomicBool::new(true),
             cuts: AtomicU64::new(0),
+            is_severed: watch::Sender::new(false),
         });
         let accepting = Arc::clone(&state);
         tokio::spawn(async move {
@@ -212,6 +215,18 @@ impl CuttingProxy {
         self.state.cuts.load(Ordering::Relaxed)
     }
 
+    /// A way that is not cut until it is severed.
+    pub(crate) async fn whole(redis: u16) -> Self {
+        let proxy = Self::start(redis, 0).await;
+        proxy.stop_cutting();
+        proxy
+    }
+
+    /// Cuts all connections now and lets none through any more: what is behind it is as good as dead.
+    pub(crate) fn sever(&self) {
+        self.state.is_severed.send_replace(true);
+    }
+
     /// From now on connections stay. Those that are there are cut for the last time.
     pub(crate) fn stop_cutting(&self) {
         self.state.is_cutting.store(false, Ordering::Relaxed);
@@ -221,10 +236,14 @@ impl CuttingProxy {
 impl Cutting {
     async fn relay(self: Arc<Self>, client: TcpStream) {
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.redis)).await else { return };
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
             (client.into_split(), server.into_split());
         let (up, down) = (self.bytes(), self.bytes());
+        let mut is_severed = self.is_severed.subscribe();
         tokio::select! {
+            biased;
+            _ = is_severed.wait_for(|is_severed| *is_severed) => {}
             () = pass(&mut from_client, &mut to_server, up) => {}
             () = pass(&mut from_server, &mut to_client, down) => {}
         }

@@ -12,9 +12,11 @@ use super::delivery::Delivery;
 use super::encode::{encode_shared, encode_with_offset};
 use crate::cluster::operation::{Action, Flags, Operation};
 use crate::cluster::replies::Arrival;
+use crate::guarantees::recovery::log::Unwritten;
 use crate::guarantees::recovery::offset::Offset;
 use crate::namespace::active::ActiveNamespace;
 use crate::rooms::member_cache::MemberCache;
+use crate::rooms::room::Room;
 use crate::rooms::selection::Selection;
 use crate::rooms::targets::TargetsRef;
 use crate::socket::Socket;
@@ -48,18 +50,20 @@ impl Recipients<'_> {
         let path = &self.namespace.path;
         let plain = || self.packet(encode_shared(path, None, event));
         let Some(log) = &self.namespace.log else {
-            return self.deliver(self.delivery(&plain()));
+            return self.deliver(self.delivery(&plain()), None);
         };
-        let send = |offset: Offset<'_>, position| {
+        let send = |offset: Offset<'_>, position, unwritten: Option<&Unwritten>| {
             let packet = self.packet(encode_with_offset(path, event, offset));
-            self.deliver(self.delivery(&packet).with_offset(position, &plain));
+            let delivery = self.delivery(&packet).with_offset(position, &plain);
+            self.deliver(delivery, unwritten.filter(|it| it.concerns(self.targets.rooms)));
             packet
         };
-        if self.flags.is_volatile {
-            return log.stamp(|offset| drop(send(offset, offset.behind())));
+        // Where the cluster keeps events, one that it does not have cannot be recovered.
+        if self.flags.is_volatile || (log.keeps_sessions && offset.is_none()) {
+            return log.stamp(|offset| drop(send(offset, offset.behind(), None)));
         }
-        log.record(offset, |offset| {
-            let packet = send(offset, offset.logged());
+        log.record(offset, |offset, unwritten| {
+            let packet = send(offset, offset.logged(), unwritten);
             (self.targets.to_targets(), packet)
         });
     }
@@ -108,7 +112,11 @@ impl Recipients<'_> {
         }
     }
 
-    fn deliver(&self, mut delivery: Delivery<'_>) {
+    /// `unwritten`: the sockets that may have to be left out.
+    fn deliver(&self, mut delivery: Delivery<'_>, unwritten: Option<&Unwritten>) {
+        if let Some(unwritten) = unwritten {
+            return self.deliver_to_written(delivery, unwritten);
+        }
         if let Some(members) = self.member_cache() {
             members.sessions.send(delivery.packet(), self.sender.map(Socket::session));
             let others = members.others.iter().filter(|socket| Some(*socket) != self.sender);
@@ -119,6 +127,19 @@ impl Recipients<'_> {
         }
         self.selection().for_each(|socket| {
             if self.is_for(socket) {
+                delivery.add(socket);
+            }
+        });
+        self.namespace.handlers.metrics.broadcast(|| delivery.len());
+        delivery.send();
+    }
+
+    fn deliver_to_written(&self, mut delivery: Delivery<'_>, unwritten: &Unwritten) {
+        let (rooms, adapter) = (self.targets.rooms, &self.namespace.adapter);
+        self.selection().for_each(|socket| {
+            let key = socket.key();
+            let is_in = |room: &Room| adapter.is_in(&key, room);
+            if self.is_for(socket) && !unwritten.leaves_out(&key, rooms, is_in) {
                 delivery.add(socket);
             }
         });

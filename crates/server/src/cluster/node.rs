@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use sockeye_socket_proto::{EventRef, RawArgs};
 use tokio::sync::mpsc;
@@ -9,15 +10,18 @@ use tokio::sync::mpsc;
 use super::operation::{Action, Operation};
 use super::replies::Reply;
 use super::server_side;
+use super::sessions::{ChangedSession, KeptSession, SessionOutcome};
 use crate::broadcast::acks::Acks;
 use crate::broadcast::io::Io;
 use crate::broadcast::recipients::Recipients;
+use crate::guarantees::recovery::log::{Log, Taken};
 use crate::namespace::active::{ActiveNamespace, Siblings};
 use crate::presence;
 use crate::presence::change::{PresenceChange, PresencePiece};
 use crate::rooms::room::Room;
 use crate::socket::Socket;
-use crate::socket::details::SocketDetails;
+use crate::socket::details::{SharedData, SocketDetails};
+use crate::socket::id::SocketId;
 
 /// This server, as its [`Cluster`](crate::Cluster) knows it: a handle, cheap to clone. What comes
 /// from the other servers is given to it, inside of a tokio runtime. It does not keep the server
@@ -94,6 +98,76 @@ impl Node {
         let namespaces = self.namespaces.upgrade();
         let namespace = namespaces.and_then(|namespaces| namespaces.get(namespace));
         namespace.is_some_and(|namespace| namespace.adapter.has_room(room))
+    }
+
+    /// Up to so many sessions that have changed since they were taken last, with none of a namespace
+    /// without recovery. The cluster says what became of each by
+    /// [`session_written`](Node::session_written).
+    pub fn take_changed_sessions(&self, max: usize) -> Vec<ChangedSession> {
+        let mut changed = Vec::new();
+        for (namespace, log) in self.logs() {
+            for Taken { pid, change, is_new, state } in log.take_changed(max - changed.len()) {
+                let (mut since, mut is_connected) = (None, false);
+                let session = state.map(|state| {
+                    (since, is_connected) = (state.since, state.is_connected);
+                    let data = SharedData(namespace.handlers.shared.write(&state.data));
+                    KeptSession { id: state.id, rooms: state.rooms, data }
+                });
+                let (namespace, lasts) = (Arc::clone(&namespace.path), log.max_disconnection());
+                changed.push(ChangedSession {
+                    namespace,
+                    pid,
+                    change,
+                    session,
+                    is_new,
+                    is_connected,
+                    since,
+                    lasts,
+                });
+            }
+            if changed.len() >= max {
+                break;
+            }
+        }
+        changed
+    }
+
+    /// What became of a session that was [taken](Node::take_changed_sessions).
+    pub fn session_written(
+        &self,
+        namespace: &str,
+        pid: &SocketId,
+        change: u64,
+        outcome: SessionOutcome,
+    ) {
+        let namespace = self.namespaces.upgrade().and_then(|all| all.get(namespace));
+        if let Some(log) = namespace.as_ref().and_then(|namespace| namespace.log.as_ref()) {
+            log.written(pid, change, outcome);
+        }
+    }
+
+    /// All sessions whose clients are connected count as changed, to be written again before what was
+    /// written expires, or after it was lost. Returns how long a client may be away; `None`: there is
+    /// no namespace with recovery.
+    pub fn renew_sessions(&self) -> Option<Duration> {
+        let logs = self.logs();
+        logs.iter().for_each(|(_, log)| log.renew());
+        logs.iter().map(|(_, log)| log.max_disconnection()).min()
+    }
+
+    /// How long a client of a namespace may be away. `None`: it does not recover.
+    pub fn max_disconnection(&self, namespace: &str) -> Option<Duration> {
+        let namespace = self.namespaces.upgrade()?.get(namespace)?;
+        namespace.log.as_ref().map(|log| log.max_disconnection())
+    }
+
+    fn logs(&self) -> Vec<(Arc<ActiveNamespace>, Arc<Log<Socket>>)> {
+        let all = self.namespaces.upgrade().map(|namespaces| namespaces.all()).unwrap_or_default();
+        let with_log = |namespace: Arc<ActiveNamespace>| {
+            let log = namespace.log.clone().filter(|log| log.keeps_sessions)?;
+            Some((namespace, log))
+        };
+        all.into_iter().filter_map(with_log).collect()
     }
 
     /// The rooms that have members on this server, those of sockets' own ids among them.

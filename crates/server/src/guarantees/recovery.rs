@@ -106,6 +106,9 @@ pub enum RecoveryFailure {
     /// [`Namespace::same_user`](crate::Namespace::same_user).
     #[error("the session is another user's")]
     OtherUser,
+    /// The cluster that keeps the sessions cannot be asked.
+    #[error("sessions cannot be looked up")]
+    Unavailable,
 }
 
 impl RecoveryFailure {
@@ -116,6 +119,7 @@ impl RecoveryFailure {
             Self::UnknownOffset => "unknown_offset",
             Self::LogTruncated => "log_truncated",
             Self::OtherUser => "other_user",
+            Self::Unavailable => "unavailable",
         }
     }
 }

@@ -107,7 +107,8 @@ impl ActiveNamespace {
             log: config.recovery.clone().zip(absent_sessions).map(|(recovery, absent_sessions)| {
                 // From a ping answered late to the timeout of the next one, postponed once.
                 let unnoticed_max = config.engine.ping_interval + 3 * config.engine.ping_timeout;
-                Log::new(recovery, unnoticed_max, absent_sessions)
+                let keeps_sessions = cluster.as_ref().is_some_and(|it| it.keeps_sessions());
+                Log::new(recovery, unnoticed_max, absent_sessions, keeps_sessions)
             }),
             config,
             parent,
@@ -141,6 +142,19 @@ impl ActiveNamespace {
     pub(crate) fn offsets_from(&self) -> Option<&Arc<dyn Cluster>> {
         let cluster = self.cluster.as_ref().filter(|_| self.log.is_some());
         cluster.filter(|cluster| cluster.assigns_offsets())
+    }
+
+    /// The cluster, if it keeps the sessions of clients.
+    pub(crate) fn sessions_kept_by(&self) -> Option<&Arc<dyn Cluster>> {
+        let keeps = self.log.as_ref().is_some_and(|log| log.keeps_sessions);
+        self.cluster.as_ref().filter(|_| keeps)
+    }
+
+    /// Tells the cluster that sessions may have changed, if it keeps them. Called without a lock.
+    pub(crate) fn tell_of_sessions(&self) {
+        if let Some(cluster) = self.sessions_kept_by() {
+            cluster.sessions_changed();
+        }
     }
 
     /// The other namespaces, while the server lives.

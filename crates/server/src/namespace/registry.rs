@@ -321,7 +321,7 @@ impl Siblings for Namespaces {
     }
 
     fn all(&self) -> Vec<Arc<ActiveNamespace>> {
-        self.all()
+        Namespaces::all(self)
     }
 
     fn children_of(&self, parent: &str) -> Option<Vec<Arc<ActiveNamespace>>> {

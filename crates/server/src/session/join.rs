@@ -13,9 +13,11 @@ use super::spans::{handler_span, traced};
 use super::tasks::{Question, Task};
 use super::v2::{self, is_v2};
 use super::{Entry, Sockets};
+use crate::cluster::sessions::RestoredSession;
 use crate::cold_state::ColdState;
 use crate::error::Refuse;
-use crate::guarantees::recovery::Recovery;
+use crate::guarantees::recovery::log::Log;
+use crate::guarantees::recovery::{Recovery, RecoveryFailure};
 use crate::namespace::active::ActiveNamespace;
 use crate::namespace::handlers::Moment;
 use crate::namespace::registry::Found;
@@ -110,25 +112,34 @@ impl Sockets {
                 self.link.send(&text, &[]);
             }
             Found::Asking(asking) => {
-                let work = self.work();
-                let number = work.next_question;
-                work.next_question += 1;
-                let question = Question { number, namespace: namespace.into(), auth: auth.into() };
-                work.asking.push((number, namespace.into()));
-                work.deciding += 1;
-                work.fresh.push_back(Task::Asking { question, asking });
+                let question = self.ask(namespace, auth);
+                self.work().fresh.push_back(Task::Asking { question, asking });
             }
         }
     }
 
+    /// Remembers a connect packet that waits for an answer.
+    fn ask(&mut self, namespace: &str, auth: &str) -> Question {
+        let work = self.work();
+        let number = work.next_question;
+        work.next_question += 1;
+        work.asking.push((number, namespace.into()));
+        work.deciding += 1;
+        Question { number, namespace: namespace.into(), auth: auth.into() }
+    }
+
+    /// Whether a connect packet waits still: the client may have left meanwhile, or the session ended.
+    fn is_asking(&mut self, number: u64) -> bool {
+        let asking = &mut self.work().asking;
+        let index = asking.iter().position(|(other, _)| *other == number);
+        index.map(|index| asking.swap_remove(index)).is_some()
+    }
+
     pub(super) fn answered(&mut self, question: Question, parent: usize, is_yes: bool) {
         let Question { number, namespace, auth } = question;
-        // Removed if the client left, or the session ended, meanwhile.
-        let asking = &mut self.work().asking;
-        let Some(index) = asking.iter().position(|(other, _)| *other == number) else {
+        if !self.is_asking(number) {
             return;
-        };
-        asking.swap_remove(index);
+        }
         if is_yes {
             match self.namespaces.child(&namespace, &self.link, parent, Vec::new()) {
                 Ok(active) => self.claim(active, &auth),
@@ -152,13 +163,40 @@ impl Sockets {
         let Some(log) = &active.log else {
             return self.join(active, auth, Origin::New);
         };
-        let origin = match decode_args::<RecoveryRequest>(auth, &[]) {
+        let request = decode_args::<RecoveryRequest>(auth, &[]);
+        if let (Ok(RecoveryRequest { pid, offset }), Some(cluster)) =
+            (&request, active.sessions_kept_by())
+        {
+            let restoring = cluster.restore_session(&active.path, pid, offset.as_deref());
+            let (question, pid) = (self.ask(&active.path, auth), pid.as_str().into());
+            let restoring = Task::Restoring { question, pid, active, restoring };
+            return self.work().fresh.push_back(restoring);
+        }
+        let origin = match request {
             Ok(RecoveryRequest { pid, offset }) => {
                 log.claim(&pid, offset.as_deref()).map_or_else(Origin::Failed, Origin::Claim)
             }
             Err(_) => Origin::New,
         };
         self.join(active, auth, origin);
+    }
+
+    /// The cluster has looked for the session of a client that has come back.
+    pub(super) fn restored(
+        &mut self,
+        question: &Question,
+        pid: &str,
+        active: Arc<ActiveNamespace>,
+        restored: Result<RestoredSession, RecoveryFailure>,
+    ) {
+        // Otherwise it is put back.
+        if self.is_asking(question.number) {
+            let claim = restored.and_then(|restored| {
+                Log::<Socket>::claim_restored(pid, restored).ok_or(RecoveryFailure::UnknownSession)
+            });
+            let origin = claim.map_or_else(Origin::Failed, Origin::Claim);
+            self.join(active, &question.auth, origin);
+        }
     }
 
     fn join(&mut self, active: Arc<ActiveNamespace>, auth: &str, origin: Origin) {

@@ -7,16 +7,21 @@ use std::task::{Context, Poll};
 
 use sockeye_socket_proto::RawArgs;
 
+use crate::cluster::Restoring;
+use crate::cluster::sessions::RestoredSession;
 use crate::error::{EventError, Refuse};
+use crate::guarantees::recovery::RecoveryFailure;
 use crate::handler::acker::Responder;
 use crate::handler::running::{Answering, panic_message};
 use crate::handler::{Deciding, Notifying};
+use crate::namespace::active::ActiveNamespace;
 use crate::namespace::handlers::{Moment, Registered};
 use crate::namespace::registry::Asking;
 use crate::server::metrics::{Stopwatch, Waits};
 use crate::socket::Socket;
 
-/// A connect packet about whose namespace a dynamic declaration is deciding.
+/// A connect packet that waits: a dynamic declaration decides about its namespace, or the cluster
+/// looks for its session.
 #[derive(Default)]
 pub(super) struct Question {
     pub(super) number: u64,
@@ -29,6 +34,12 @@ pub(super) enum Task {
     Asking {
         question: Question,
         asking: Asking,
+    },
+    Restoring {
+        question: Question,
+        pid: Box<str>,
+        active: Arc<ActiveNamespace>,
+        restoring: Restoring,
     },
     Admission {
         socket: Socket,
@@ -54,6 +65,12 @@ pub(super) enum Done {
         question: Question,
         parent: usize,
         is_yes: bool,
+    },
+    Restored {
+        question: Question,
+        pid: Box<str>,
+        active: Arc<ActiveNamespace>,
+        restored: Result<RestoredSession, RecoveryFailure>,
     },
     Admission {
         socket: Socket,
@@ -86,7 +103,7 @@ impl Future for Task {
             Ok(polled) => polled,
             Err(panic) => {
                 let (socket, event) = match &*self {
-                    Task::Asking { .. } => (None, String::new()),
+                    Task::Asking { .. } | Task::Restoring { .. } => (None, String::new()),
                     Task::Event { socket, registered, responder, .. } => {
                         responder.as_ref().inspect(|responder| responder.remember_panic());
                         (Some(socket.clone()), registered.event.clone())
@@ -112,6 +129,14 @@ impl Task {
                 let question = std::mem::take(question);
                 Done::Asking { question, parent: asking.parent, is_yes }
             }),
+            Task::Restoring { question, pid, active, restoring } => {
+                restoring.as_mut().poll(cx).map(|restored| Done::Restored {
+                    question: std::mem::take(question),
+                    pid: std::mem::take(pid),
+                    active: Arc::clone(active),
+                    restored,
+                })
+            }
             Task::Admission { socket, running } => running
                 .as_mut()
                 .poll(cx)

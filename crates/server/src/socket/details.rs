@@ -9,6 +9,7 @@ use http::{HeaderMap, Uri};
 use serde_json::value::RawValue;
 
 use super::Socket;
+use super::data::SocketData;
 use super::id::SocketId;
 use crate::rooms::room::Room;
 
@@ -97,7 +98,7 @@ impl SocketDetails {
                 issued: handshake.issued(),
                 auth: socket.auth_json(),
             },
-            data: SharedData(namespace.handlers.shared.write(socket)),
+            data: SharedData(namespace.handlers.shared.write(&socket.with_data(SocketData::clone))),
         }
     }
 }

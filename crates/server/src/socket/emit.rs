@@ -135,7 +135,7 @@ impl Socket {
     /// Sends an event with its offset and keeps it for a client that comes back.
     fn send_logged(&self, log: &Log<Socket>, event: EventRef<'_>) -> Result<(), EmitError> {
         let mut sent = Ok(());
-        log.record(None, |offset| {
+        log.record(None, |offset, _| {
             let packet = Arc::new(encode_with_offset(self.namespace(), event, offset));
             if self.takes_broadcast(&packet, Some(offset.logged())) {
                 sent = queued(event.name, self.0.link.push(&packet));

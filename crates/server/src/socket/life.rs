@@ -1,6 +1,7 @@
 //! The life cycle of a socket: the reply that it is connected, its recovery, its end.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use sockeye_socket_proto::{encode_connect, encode_connected};
@@ -11,8 +12,9 @@ use super::disconnect_reason::DisconnectReason;
 use super::id::SocketId;
 use super::outcome::NoAnswer;
 use super::{CONNECTED, CONNECTING, DISCONNECTED, Held};
+use crate::broadcast::encode::encode_with_offset;
 use crate::guarantees::recovery::connection::Connection;
-use crate::guarantees::recovery::log::{Return, Returned};
+use crate::guarantees::recovery::log::{Adoption, Return, Returned};
 use crate::guarantees::recovery::{Recovery, RecoveryFailure};
 use crate::presence::state::Memberships;
 use crate::rooms::room::Room;
@@ -28,6 +30,7 @@ impl Socket {
         {
             memberships.come_back(|| self.is_connected());
         }
+        self.0.namespace.tell_of_sessions();
         self.0.namespace.notify_room_changes();
         is_admitted
     }
@@ -43,7 +46,19 @@ impl Socket {
             Some(is_same) => is_same(old, &self.with_data(SocketData::clone)),
             None => true,
         };
-        log.restore(claim, self, is_same_user, |returned| self.resume(&claim.pid, returned))
+        let resume = |returned: Returned<'_>| self.resume(&claim.pid, returned);
+        let Some(restored) = &claim.restored else {
+            return log.restore(claim, self, is_same_user, resume);
+        };
+        let adoption = Adoption {
+            read_data: &|data| self.0.namespace.handlers.shared.read_all(data),
+            is_same_user: &is_same_user,
+            encode: &|event, offset, may_compress| {
+                let packet = encode_with_offset(self.namespace(), event, offset);
+                Arc::new(if may_compress { packet } else { packet.without_compression() })
+            },
+        };
+        log.adopt(claim, restored, self, &adoption, resume)
     }
 
     /// Sends the reply, then the packets held back. False: the socket has ended meanwhile.
@@ -158,6 +173,7 @@ impl Socket {
             };
             memberships.end(reason, is_elsewhere);
         }
+        self.0.namespace.tell_of_sessions();
         // Last, since it calls user code.
         self.0.namespace.notify_room_changes();
         true

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use sockeye_socket_proto::{PayloadError, decode_args};
 
-use super::Socket;
+use super::data::SocketData;
 use super::details::SharedData;
 use crate::error::BuildError;
 
@@ -62,12 +62,13 @@ struct SharedType {
     name: &'static str,
     /// `None`: it is the whole data.
     member: Option<Cow<'static, str>>,
-    write: fn(&Socket) -> Option<Box<RawValue>>,
+    write: fn(&SocketData) -> Option<Box<RawValue>>,
+    read_into: fn(&str, &mut SocketData) -> Result<(), PayloadError>,
 }
 
 impl SharedTypes {
     /// Shares a type as a member of the data, or as the whole of it.
-    pub(crate) fn declare<T: Serialize + Send + Sync + 'static>(
+    pub(crate) fn declare<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         member: Option<Cow<'static, str>>,
     ) -> Result<(), BuildError> {
@@ -85,23 +86,55 @@ impl SharedTypes {
         if self.0.iter().any(|it| it.kind == kind) {
             return Err(BuildError::DuplicateShare { name: name.to_owned() });
         }
-        self.0.push(SharedType { kind, name, member, write: write::<T> });
+        self.0.push(SharedType {
+            kind,
+            name,
+            member,
+            write: write::<T>,
+            read_into: read_into::<T>,
+        });
         Ok(())
     }
 
     /// What a socket has of these types, as JSON: the value itself, or an object of the members that
     /// are set. `None`: none of them is.
-    pub(crate) fn write(&self, socket: &Socket) -> Option<Box<RawValue>> {
+    pub(crate) fn write(&self, of: &SocketData) -> Option<Box<RawValue>> {
         if let [SharedType { member: None, write, .. }] = &self.0[..] {
-            return write(socket);
+            return write(of);
         }
-        let written =
-            self.0.iter().filter_map(|it| Some((it.member.as_ref()?, (it.write)(socket)?)));
+        let written = self.0.iter().filter_map(|it| Some((it.member.as_ref()?, (it.write)(of)?)));
         let members: Vec<_> = written.collect();
         if members.is_empty() {
             return None;
         }
         to_raw_value(&Members(members)).ok()
+    }
+
+    /// Whether a type is among them.
+    pub(crate) fn includes<T: 'static>(&self) -> bool {
+        self.0.iter().any(|it| it.kind == TypeId::of::<T>())
+    }
+
+    /// Reads all of them out of the data of a socket of this namespace. What cannot be read is left out.
+    pub(crate) fn read_all(&self, data: &SharedData) -> SocketData {
+        let mut all = SocketData::default();
+        let Some(json) = data.json() else { return all };
+        let members: HashMap<Cow<'_, str>, &RawValue> =
+            serde_json::from_str(json).unwrap_or_default();
+        for SharedType { name, member, read_into, .. } in &self.0 {
+            let json = match member {
+                None if is_empty_object(json) => continue,
+                None => json,
+                Some(member) => match members.get(&**member).map(|value| value.get()) {
+                    None | Some("null") => continue,
+                    Some(json) => json,
+                },
+            };
+            if let Err(error) = read_into(json, &mut all) {
+                tracing::warn!(%error, type_name = name, "data of a session that was kept is not of its type");
+            }
+        }
+        all
     }
 
     /// Reads a shared type out of the data of a socket of this namespace.
@@ -132,8 +165,16 @@ impl SharedTypes {
     }
 }
 
-fn write<T: Serialize + Send + Sync + 'static>(socket: &Socket) -> Option<Box<RawValue>> {
-    let json = to_raw_value(&*socket.get::<T>()?);
+fn read_into<T: DeserializeOwned + Send + Sync + 'static>(
+    json: &str,
+    data: &mut SocketData,
+) -> Result<(), PayloadError> {
+    data.set(decode_args::<T>(json, &[])?);
+    Ok(())
+}
+
+fn write<T: Serialize + Send + Sync + 'static>(of: &SocketData) -> Option<Box<RawValue>> {
+    let json = to_raw_value(&*of.get::<T>()?);
     let type_name = type_name::<T>();
     json.inspect_err(|error| tracing::warn!(%error, type_name, "shared data is no JSON")).ok()
 }

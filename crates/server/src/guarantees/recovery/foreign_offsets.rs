@@ -10,6 +10,8 @@ pub(super) struct ForeignOffsets {
     numbers: HashMap<Arc<str>, u64>,
     /// The same by number.
     texts: VecDeque<(u64, Arc<str>)>,
+    /// The last of all, or a later one up to which a client has everything that is for it.
+    latest: Option<Arc<str>>,
 }
 
 /// The bytes of a text without its characters: its entries in both tables.
@@ -25,6 +27,7 @@ impl ForeignOffsets {
     pub(super) fn push(&mut self, number: u64, text: &str) {
         let text: Arc<str> = text.into();
         self.numbers.insert(Arc::clone(&text), number);
+        self.latest = Some(Arc::clone(&text));
         self.texts.push_back((number, text));
     }
 
@@ -36,6 +39,29 @@ impl ForeignOffsets {
     pub(super) fn newest(&self, number: u64) -> Option<&str> {
         let (newest, text) = self.texts.back()?;
         (*newest == number).then_some(&**text)
+    }
+
+    /// The last text that is known.
+    pub(super) fn latest(&self) -> Option<&Arc<str>> {
+        self.latest.as_ref()
+    }
+
+    /// Notes that clients may have everything up to this text.
+    pub(super) fn note(&mut self, text: &Arc<str>) {
+        if order(text) > self.latest.as_deref().and_then(order) {
+            self.latest = Some(Arc::clone(text));
+        }
+    }
+
+    /// The first text that is known, and the number of its event.
+    pub(super) fn first(&self) -> Option<(u64, &str)> {
+        self.texts.front().map(|(number, text)| (*number, &**text))
+    }
+
+    /// The number of the first event whose text is after this one. `None`: there is none.
+    pub(super) fn first_after(&self, text: &str) -> Option<u64> {
+        let at = self.texts.partition_point(|(_, other)| order(other) <= order(text));
+        self.texts.get(at).map(|(number, _)| *number)
     }
 
     /// Forgets those of the events before this one.
@@ -62,4 +88,10 @@ impl ForeignOffsets {
             debug_assert_eq!(self.numbers.get(text), Some(number), "it is found by its text");
         }
     }
+}
+
+/// The place of a text `12-3` among others; `None`, before all, if it has another form.
+pub(super) fn order(text: &str) -> Option<(u64, u64)> {
+    let (first, second) = text.split_once('-')?;
+    Some((first.parse().ok()?, second.parse().ok()?))
 }

@@ -1,5 +1,7 @@
 //! The log of one namespace: its last events, and the sessions that may come back.
 
+mod adoption;
+mod keeping;
 mod state;
 
 use std::sync::{Arc, Weak};
@@ -9,6 +11,9 @@ use parking_lot::Mutex;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
+pub(crate) use self::adoption::Adoption;
+use self::keeping::Keeping;
+pub(crate) use self::keeping::{Taken, Unwritten};
 use self::state::LogState;
 use super::absent_sessions::{AbsentSessions, SessionKeeper};
 use super::connection::Connection;
@@ -20,6 +25,7 @@ use super::section::section;
 use super::session::{AbsentSession, Session, SessionState};
 use super::{RecoveryConfig, RecoveryFailure};
 use crate::checks;
+use crate::cluster::sessions::RestoredSession;
 use crate::guarantees::shares::Group;
 use crate::rooms::room::Room;
 use crate::rooms::targets::Targets;
@@ -38,6 +44,8 @@ pub(crate) struct Log<S> {
     event_age_max: Duration,
     /// Distinguishes the offsets of this log from those of others.
     epoch: SocketId,
+    /// Whether the cluster keeps the sessions.
+    pub(crate) keeps_sessions: bool,
     state: Mutex<LogState<S>>,
     this: Weak<Self>,
 }
@@ -50,6 +58,8 @@ pub(crate) struct Claim {
     pub(crate) pid: SocketId,
     /// The number of the first event it missed.
     from: u64,
+    /// The session, if the cluster has kept it.
+    pub(crate) restored: Option<Arc<RestoredSession>>,
 }
 
 /// The state that was kept for a returning client.
@@ -75,11 +85,14 @@ impl<S: Connection> Log<S> {
         config: RecoveryConfig,
         unnoticed_max: Duration,
         all_absent: Arc<AbsentSessions>,
+        keeps_sessions: bool,
     ) -> Arc<Self> {
         let event_age_max = config.max_disconnection.saturating_add(unnoticed_max);
         Arc::new_cyclic(|this| {
-            let (epoch, state) = (SocketId::random(), Mutex::new(LogState::new(all_absent)));
-            Self { config, event_age_max, epoch, state, this: Weak::clone(this) }
+            let mut state = LogState::new(all_absent);
+            state.keeping = keeps_sessions.then(Box::default);
+            let (epoch, state) = (SocketId::random(), Mutex::new(state));
+            Self { config, event_age_max, epoch, keeps_sessions, state, this: Weak::clone(this) }
         })
     }
 
@@ -89,7 +102,7 @@ impl<S: Connection> Log<S> {
     pub(crate) fn record(
         &self,
         assigned: Option<&str>,
-        deliver: impl FnOnce(Offset<'_>) -> (Targets, Arc<Encoded>),
+        deliver: impl FnOnce(Offset<'_>, Option<&Unwritten>) -> (Targets, Arc<Encoded>),
     ) {
         section(|| {
             let state = &mut *self.state.lock();
@@ -98,7 +111,8 @@ impl<S: Connection> Log<S> {
                 return;
             }
             let (number, text) = (state.next, assigned);
-            let (targets, packet) = deliver(Offset { epoch: &self.epoch, number, text });
+            let unwritten = state.keeping.as_ref().and_then(|keeping| keeping.unwritten());
+            let (targets, packet) = deliver(Offset { epoch: &self.epoch, number, text }, unwritten);
             state.next += 1;
             let bytes = held_bytes(&packet, &targets) + text.map_or(0, ForeignOffsets::bytes);
             state.bytes += bytes;
@@ -116,7 +130,10 @@ impl<S: Connection> Log<S> {
         section(|| {
             let state = self.state.lock();
             let number = state.next - 1;
-            let text = state.foreign.get().and_then(|foreign| foreign.newest(number));
+            let text = state.foreign.get().and_then(|foreign| match &state.keeping {
+                Some(_) => foreign.latest().map(|text| &**text),
+                None => foreign.newest(number),
+            });
             deliver(Offset { epoch: &self.epoch, number, text });
         });
     }
@@ -146,7 +163,7 @@ impl<S: Connection> Log<S> {
         if last.is_some_and(|last| !state.has_sent(session, last)) {
             return Err(RecoveryFailure::UnknownOffset);
         }
-        Ok(Claim { id: session.id.clone(), pid, from })
+        Ok(Claim { id: session.id.clone(), pid, from, restored: None })
     }
 
     /// Lets `admit` carry a claim out, without any event in between. The session is connected from
@@ -230,6 +247,11 @@ impl<S: Connection> Log<S> {
         Ok(true)
     }
 
+    /// How long a session may be absent.
+    pub(crate) fn max_disconnection(&self) -> Duration {
+        self.config.max_disconnection
+    }
+
     /// Whether a session is connected or may come back.
     pub(crate) fn keeps(&self, pid: &SocketId) -> bool {
         self.state.lock().sessions.contains_key(pid)
@@ -238,12 +260,19 @@ impl<S: Connection> Log<S> {
     /// Begins a session if `admit`, which runs without any event in between, returns true.
     pub(crate) fn begin(&self, socket: &S, admit: impl FnOnce(&SocketId) -> bool) -> bool {
         section(|| {
-            let mut state = self.state.lock();
+            let state = &mut *self.state.lock();
             let pid = SocketId::random();
             let early = socket.held_numbers();
             let is_admitted = admit(&pid);
             if is_admitted {
-                let session = Session::new(socket, state.next, early);
+                let mut session = Session::new(socket, state.next, early);
+                if let Some(keeping) = &mut state.keeping {
+                    keeping.begin(&pid);
+                    let latest = state.foreign.get().and_then(ForeignOffsets::latest);
+                    if latest.is_some() {
+                        session.details_mut().since = latest.cloned();
+                    }
+                }
                 state.sessions.insert(pid, session);
                 checks::now_and_then(|| state.check());
             }
@@ -254,12 +283,12 @@ impl<S: Connection> Log<S> {
     /// Lets a socket join rooms: `join` calls back for each that it was not in, without any event
     /// in between.
     pub(crate) fn join(&self, socket: &S, join: impl FnOnce(&mut dyn FnMut(&Room))) {
-        self.change_rooms(socket, join, RoomHistory::join);
+        self.change_rooms(socket, join, RoomHistory::join, Keeping::join);
     }
 
     /// Lets a socket leave rooms: `leave` calls back for each it was in, with no event in between.
     pub(crate) fn leave(&self, socket: &S, leave: impl FnOnce(&mut dyn FnMut(&Room))) {
-        self.change_rooms(socket, leave, RoomHistory::leave);
+        self.change_rooms(socket, leave, RoomHistory::leave, Keeping::leave);
     }
 
     fn change_rooms(
@@ -267,15 +296,19 @@ impl<S: Connection> Log<S> {
         socket: &S,
         change: impl FnOnce(&mut dyn FnMut(&Room)),
         add: fn(&mut RoomHistory, &Room, u64),
+        note: fn(&mut Keeping, &SocketId, &SocketId, &Room),
     ) {
         let state = &mut *self.state.lock();
         let (first, next) = (state.first(), state.next);
-        let mut session = socket.pid().and_then(|pid| state.sessions.get_mut(pid));
-        change(&mut |room| {
-            if let Some(session) = &mut session {
-                add(&mut session.details_mut().history, room, next);
-            }
+        let LogState { sessions, keeping, .. } = state;
+        let mut session = socket.pid().and_then(|pid| Some((pid, sessions.get_mut(pid)?)));
+        change(&mut |room| match (&mut session, &mut *keeping) {
+            // What it was in when is asked of the cluster.
+            (Some((pid, _)), Some(keeping)) => note(keeping, pid, &socket.id(), room),
+            (Some((_, session)), None) => add(&mut session.details_mut().history, room, next),
+            (None, _) => {}
         });
+        let session = session.map(|(_, session)| session);
         if let Some(session) = session {
             session.forget_before(first);
         }
@@ -294,7 +327,16 @@ impl<S: Connection> Log<S> {
         let mut state = self.state.lock();
         let rooms = leave()?;
         let Some(pid) = socket.pid() else { return Some(rooms) };
-        if !is_recoverable(reason) {
+        let may_return = is_recoverable(reason);
+        if let Some(keeping) = &mut state.keeping {
+            // What the client has is not known if something for it was dropped.
+            if may_return && !socket.has_dropped() {
+                keeping.change(pid);
+            } else {
+                keeping.end(pid);
+            }
+        }
+        if !may_return {
             state.forget(pid);
             return Some(rooms);
         }

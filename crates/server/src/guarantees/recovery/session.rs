@@ -1,5 +1,7 @@
 //! The session that is kept under a private id.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -32,6 +34,8 @@ pub(super) struct SessionDetails {
     /// Whether a packet for it was dropped, so that its last offset proves nothing.
     pub(super) has_dropped: bool,
     pub(super) history: RoomHistory,
+    /// The offset of the last event before it began, for a cluster that keeps sessions.
+    pub(super) since: Option<Arc<str>>,
 }
 
 pub(super) enum SessionState<S> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
+use super::keeping::Keeping;
 use crate::cold_state::ColdState;
 use crate::guarantees::recovery::absent_sessions::AbsentSessions;
 use crate::guarantees::recovery::connection::Connection;
@@ -31,6 +32,8 @@ pub(super) struct LogState<S> {
     pub(super) next_absence: u64,
     /// The absent sessions of this and of other namespaces.
     pub(super) all_absent: Arc<AbsentSessions>,
+    /// What the cluster has to write, if it keeps sessions.
+    pub(super) keeping: Option<Box<Keeping>>,
 }
 
 impl<S: Connection> LogState<S> {
@@ -38,7 +41,19 @@ impl<S: Connection> LogState<S> {
         let (next, truncated, bytes, next_absence) = (1, 0, 0, 0);
         let (events, foreign) = (VecDeque::new(), ColdState::default());
         let (sessions, absent) = (HashMap::new(), BTreeMap::new());
-        Self { next, truncated, events, bytes, foreign, sessions, absent, next_absence, all_absent }
+        let keeping = None;
+        Self {
+            next,
+            truncated,
+            events,
+            bytes,
+            foreign,
+            sessions,
+            absent,
+            next_absence,
+            all_absent,
+            keeping,
+        }
     }
 
     /// Checks the invariants and returns how many things it looked at.
@@ -77,7 +92,7 @@ impl<S: Connection> LogState<S> {
     }
 
     /// The events from a number on, which is not before the first.
-    fn events_from(&self, number: u64) -> impl Iterator<Item = (u64, &LoggedEvent)> {
+    pub(super) fn events_from(&self, number: u64) -> impl Iterator<Item = (u64, &LoggedEvent)> {
         let skipped = usize::try_from(number - self.first()).unwrap_or(usize::MAX);
         (number..).zip(self.events.iter().skip(skipped))
     }
@@ -127,6 +142,9 @@ impl<S: Connection> LogState<S> {
     }
 
     pub(super) fn forget(&mut self, pid: &SocketId) {
+        if let Some(keeping) = &mut self.keeping {
+            keeping.forget(pid);
+        }
         let session = self.sessions.remove(pid);
         if let Some(absent) = session.as_ref().and_then(Session::absent) {
             self.absent.remove(&absent.absence);

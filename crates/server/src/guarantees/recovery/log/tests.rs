@@ -64,13 +64,13 @@ impl Connection for Client {
 fn log(log_events_max: usize) -> Arc<Log<Client>> {
     let config = RecoveryConfig { log_events_max, ..RecoveryConfig::default() };
     let absent = AbsentSessions::new(&config);
-    Log::new(config, Duration::ZERO, absent)
+    Log::new(config, Duration::ZERO, absent, false)
 }
 
 /// Sends an event to a room and returns its packet. `None`: it was in the log already.
 fn send(log: &Log<Client>, room: &str, name: &str, text: Option<&str>) -> Option<String> {
     let mut sent = None;
-    let deliver = |offset: Offset<'_>| {
+    let deliver = |offset: Offset<'_>, _: Option<&Unwritten>| {
         let packet = encode_with_offset("/", EventRef { name, args: "", attachments: &[] }, offset);
         sent = packet.text().map(str::to_owned);
         (Targets { rooms: vec![Room::from(room)], except: Vec::new() }, Arc::new(packet))
