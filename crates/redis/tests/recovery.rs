@@ -13,6 +13,7 @@ use sockeye_cluster::{BusCluster, ClusterConfig};
 use sockeye_cluster_proto::{Limits, StoredSession};
 use sockeye_redis::{StreamsBus, StreamsConfig};
 use sockeye_testing::{TestClient, TestServer};
+use tokio::time::timeout;
 
 use self::support::{CuttingProxy, Redis, until};
 
@@ -49,18 +50,39 @@ fn namespace() -> Namespace {
         })
 }
 
-async fn member(redis: &Redis, name: &str, max_len: usize) -> Member {
-    let way = CuttingProxy::whole(redis.port).await;
-    let mut config = StreamsConfig::default();
-    config.max_len = max_len;
-    let bus = StreamsBus::new(&way.url(), config).unwrap();
-    let cluster = BusCluster::new(bus, ClusterConfig::new(name));
-    let recovery = Some(RecoveryConfig::default());
-    let config = Config { recovery, ..Config::default() };
-    let server = Server::builder().config(config).namespace(namespace()).cluster(cluster.clone());
-    let server = TestServer::new(server.build().unwrap());
-    cluster.ready().await;
-    Member { cluster, server, way }
+/// How a server is set up.
+struct Setup {
+    name: &'static str,
+    max_len: usize,
+    max_disconnection: Duration,
+}
+
+impl Setup {
+    fn new(name: &'static str) -> Self {
+        let max_disconnection = RecoveryConfig::default().max_disconnection;
+        Self { name, max_len: 10_000, max_disconnection }
+    }
+
+    async fn start(&self, redis: &Redis) -> Member {
+        let way = CuttingProxy::whole(redis.port).await;
+        let mut config = StreamsConfig::default();
+        config.max_len = self.max_len;
+        let bus = StreamsBus::new(&way.url(), config).unwrap();
+        let cluster = BusCluster::new(bus, ClusterConfig::new(self.name));
+        let max_disconnection = self.max_disconnection;
+        let recovery = RecoveryConfig { max_disconnection, ..RecoveryConfig::default() };
+        let server = Server::builder()
+            .config(Config { recovery: Some(recovery), ..Config::default() })
+            .namespace(namespace())
+            .cluster(cluster.clone());
+        let server = TestServer::new(server.build().unwrap());
+        cluster.ready().await;
+        Member { cluster, server, way }
+    }
+}
+
+async fn member(redis: &Redis, name: &'static str, max_len: usize) -> Member {
+    Setup { max_len, ..Setup::new(name) }.start(redis).await
 }
 
 impl Member {
@@ -240,6 +262,28 @@ async fn who_cannot_go_on_hears_why() {
     assert_eq!(dan.recovery_failure(), Some("unavailable"));
 }
 
+/// One entry more than are looked through.
+#[tokio::test]
+async fn a_client_that_missed_too_much_begins_anew() {
+    let redis = Redis::start();
+    let red = member(&redis, "red", 1_000_000).await;
+    let blue = member(&redis, "blue", 1_000_000).await;
+    for (missed, failure) in [(9_999, None), (10_000, Some("log_truncated"))] {
+        let mut ann = red.connect("ann").await;
+        join(&mut ann, "a").await;
+        red.tick("a", 1);
+        assert_eq!(ann.expect_event(TICK).await, 1);
+        ann.wire().cut();
+        let length = || redis.run(&["XLEN", "socket.io"]).trim().parse::<u32>().unwrap();
+        let before = length();
+        (0..missed).for_each(|number| red.tick("b", number));
+        until("all to be kept", async || length() == before + missed).await;
+        ann.reconnect_to(&blue.server).await.unwrap();
+        assert_eq!(ann.recovery_failure(), failure, "{missed} missed");
+        ann.disconnect();
+    }
+}
+
 /// What Node's adapter has written, which names neither its server nor where the session began.
 #[tokio::test]
 async fn a_session_of_node_goes_on() {
@@ -299,6 +343,129 @@ async fn a_session_is_restored_once() {
         }
         assert!(recovered <= 1, "{recovered}");
     }
+}
+
+/// The moment a client hears something of a room, its server dies: then the join is written, and the client is in the room
+/// where it goes on.
+#[tokio::test]
+async fn what_a_room_sends_reaches_a_client_only_when_its_join_is_written() {
+    let redis = Redis::start();
+    let blue = member(&redis, "blue", 10_000).await;
+    for round in 0..20 {
+        let red = member(&redis, "red", 10_000).await;
+        let mut ann = red.connect("ann").await;
+        join(&mut ann, &format!("first-{round}")).await;
+        until("the session to be written", async || {
+            let first = format!("first-{round}");
+            sessions(&redis).iter().any(|pid| written_rooms(&redis, pid).contains(&first))
+        })
+        .await;
+        let room = format!("room-{round}");
+        ann.emit(JOIN, &room);
+        let mut number = 0;
+        let hearing = async {
+            while !red.has(&room) {
+                tokio::task::yield_now().await;
+            }
+            loop {
+                number += 1;
+                blue.tick(&room, number);
+                let heard = timeout(Duration::from_millis(1), ann.next_event()).await;
+                if let Ok(event) = heard {
+                    red.way.sever();
+                    return event.unwrap();
+                }
+            }
+        };
+        timeout(Duration::from_secs(20), hearing).await.unwrap();
+        ann.wire().cut();
+        ann.reconnect_to(&blue.server).await.unwrap();
+        assert!(ann.recovered(), "round {round}: {:?}", ann.recovery_failure());
+        assert!(blue.has(&room), "round {round}: it has heard of a room that it is not in");
+        ann.disconnect();
+    }
+}
+
+/// Redis has forgotten everything: sessions are written again, and who has heard something since then can go on.
+#[tokio::test]
+async fn redis_forgets_all_and_learns_it_again() {
+    let mut redis = Redis::start();
+    let red = member(&redis, "red", 10_000).await;
+    let blue = member(&redis, "blue", 10_000).await;
+    let mut ann = red.connect("ann").await;
+    join(&mut ann, "a").await;
+    red.tick("a", 1);
+    assert_eq!(ann.expect_event(TICK).await, 1);
+    redis.kill();
+    red.tick("a", 2);
+    assert_eq!(ann.expect_event(TICK).await, 2);
+    redis.start_again();
+    until("the session to be written again", async || {
+        sessions(&redis).iter().any(|pid| written_rooms(&redis, pid).contains("a"))
+    })
+    .await;
+    red.cluster.ready().await;
+    let mut number = 2;
+    until("an event to be kept again", async || {
+        redis.run(&["EXISTS", "socket.io"]).trim() == "1" || {
+            red.tick("b", 0);
+            false
+        }
+    })
+    .await;
+    number += 1;
+    red.tick("a", number);
+    assert_eq!(ann.expect_event(TICK).await, number);
+    red.kill(std::slice::from_ref(&ann));
+    until("the other server to be there again", async || {
+        blue.cluster.server_count("/").await.is_some()
+    })
+    .await;
+    ann.reconnect_to(&blue.server).await.unwrap();
+    assert!(ann.recovered(), "{:?}", ann.recovery_failure());
+    assert!(blue.has("a"));
+}
+
+/// A change that Redis does not take: what it has of the session is deleted, so that nobody goes on without a room.
+#[tokio::test]
+async fn a_session_that_cannot_be_written_is_deleted() {
+    let redis = Redis::with(&["--maxmemory-policy", "noeviction"]);
+    let red = member(&redis, "red", 10_000).await;
+    let blue = member(&redis, "blue", 10_000).await;
+    let mut ann = red.connect("ann").await;
+    join(&mut ann, "a").await;
+    red.tick("a", 1);
+    assert_eq!(ann.expect_event(TICK).await, 1);
+    until("the session to be written", async || sessions(&redis).len() == 1).await;
+    redis.run(&["CONFIG", "SET", "maxmemory", "1"]);
+    join(&mut ann, "b").await;
+    until("the session to be deleted", async || sessions(&redis).is_empty()).await;
+    red.tick("b", 2);
+    assert_eq!(ann.expect_event(TICK).await, 2, "local delivery goes on");
+    red.kill(std::slice::from_ref(&ann));
+    ann.reconnect_to(&blue.server).await.unwrap();
+    assert_eq!(ann.recovery_failure(), Some("unknown_session"));
+}
+
+/// A session is written again before it expires, as long as its client is connected.
+#[tokio::test]
+async fn a_session_lasts_as_long_as_its_client_is_connected() {
+    let redis = Redis::start();
+    let mut red = Setup::new("red");
+    red.max_disconnection = Duration::from_millis(300);
+    let red = red.start(&redis).await;
+    let ann = red.connect("ann").await;
+    until("the session to be written", async || sessions(&redis).len() == 1).await;
+    let pid = sessions(&redis).pop().unwrap();
+    let key = format!("sio:session:{pid}");
+    let left = || redis.run(&["PTTL", &key]).trim().parse::<i64>().unwrap();
+    for _ in 0..5 {
+        let before = left();
+        assert!((300..=600).contains(&before), "{before} ms are left");
+        until("it to be written again", async || left() > before).await;
+    }
+    ann.wire().cut();
+    until("it to expire", async || sessions(&redis).is_empty()).await;
 }
 
 /// A server is killed while numbered events go to the rooms of its clients, who join more rooms meanwhile.
