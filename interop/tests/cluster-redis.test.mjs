@@ -102,7 +102,7 @@ for (const [name, { ours, theirs, options, inCluster, places = [0, 1, 2] }] of O
         const url = inCluster ? cluster.url : server.url;
         const node = async (index) => {
           if (index === place) {
-            return OurNode.start(...ours, "--url", url, "--key", key, "--timeout-ms", TIMEOUT_MS);
+            return OurNode.start("--port", 0, ...ours, "--url", url, "--key", key, "--timeout-ms", TIMEOUT_MS);
           }
           return OfficialNode.start(await theirs(key), options);
         };
@@ -115,7 +115,7 @@ for (const [name, { ours, theirs, options, inCluster, places = [0, 1, 2] }] of O
 describe("what others publish", () => {
   let node, publisher;
   before(async () => {
-    node = await OurNode.start("--bus", "redis", "--url", server.url, "--key", "others");
+    node = await OurNode.start("--port", 0, "--bus", "redis", "--url", server.url, "--key", "others");
     [publisher] = await byRedis();
   });
   after(() => node?.close());

@@ -15,7 +15,7 @@ struct Count {
     long: u64,
 }
 
-const COUNTS: [Count; 18] = [
+const COUNTS: [Count; 19] = [
     Count {
         what: "worlds of the engine's driver",
         variable: "SOCKEYE_WORLDS",
@@ -117,6 +117,12 @@ const COUNTS: [Count; 18] = [
         variable: "SOCKEYE_CHAT_DEATHS",
         short: 3,
         long: 20,
+    },
+    Count {
+        what: "deaths of a server of a cluster whose clients go on elsewhere",
+        variable: "SOCKEYE_KILLED_SERVERS",
+        short: 2,
+        long: 50,
     },
     Count { what: "seconds of each fuzz target", variable: FUZZ_SECONDS, short: 6, long: 300 },
 ];

@@ -122,7 +122,7 @@ impl<'a> StoredSession<'a> {
 mod tests {
     use super::*;
 
-    /// What `encode` of notepack.io makes of a session, as the official adapter keeps it.
+    /// What `encode` of `@msgpack/msgpack` 2.8 makes of a session, in base64: so the official adapter keeps it.
     const OF_NODE: &str = "hKNzaWSiczGjcGlkonAxpXJvb21zkqJzMaVsb2JieaRkYXRhgaRuYW1lo2Fubg==";
 
     #[test]

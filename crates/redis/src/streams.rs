@@ -255,7 +255,11 @@ impl Bus for StreamsBus {
         let Some(pending) = pending else { return };
         let (command, bytes) = self.add(&entry);
         let operation = operation.to_owned_operation();
-        pending.send(operation, &entry, |told| running.publisher.send(command, bytes, Some(told)));
+        let send = |told| running.publisher.send(command, bytes, Some(told));
+        if let Some(operation) = pending.send(operation, &entry, send) {
+            running.inbox.lost(1, &"more is sent than comes back from Redis");
+            running.inbox.recorded(&operation, None);
+        }
     }
 
     fn keeps_sessions(&self) -> bool {

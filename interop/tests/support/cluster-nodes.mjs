@@ -18,7 +18,7 @@ export class OurNode extends EventEmitter {
 
   static async start(...options) {
     const node = new OurNode();
-    const args = ["cluster", "--port", "0", ...options.map(String)];
+    const args = ["cluster", ...options.map(String)];
     node.#child = spawn(binary("stand-in"), args, { stdio: ["pipe", "pipe", "pipe"] });
     node.#exit = once(node.#child, "exit");
     node.#child.stderr.setEncoding("utf8").on("data", (text) => { node.log += text; });
@@ -64,14 +64,14 @@ export class OfficialNode extends EventEmitter {
   #next = 1;
   #known = new Set();
 
-  static async start(adapter, options) {
+  static async start(adapter, options, port = 0) {
     const node = new OfficialNode();
     const http = createServer();
     node.#io = new Server(http, { adapter, ...options });
     node.#nsp("/");
     node.#io.of(/^\//).on("connection", () => {});
     node.#io.on("new_namespace", (nsp) => node.#nsp(nsp.name));
-    http.listen(0, "127.0.0.1");
+    http.listen(port, "127.0.0.1");
     await once(http, "listening");
     node.port = http.address().port;
     return node;
@@ -146,6 +146,11 @@ export class OfficialNode extends EventEmitter {
       case "count": return nsp.adapter.serverCount();
       default: throw new Error(`what is ${request.do}?`);
     }
+  }
+
+  /** From now on it keeps no sessions for clients that come back. */
+  forgetSessions() {
+    this.#io.of("/").adapter.persistSession = () => {};
   }
 
   async close() {

@@ -10,24 +10,33 @@ import { until } from "./waiting.mjs";
 
 const run = promisify(execFile);
 
-/** One Redis, and how it is ended. */
+/** One Redis, and how it is ended. One that ends at once, since somebody else was quicker to take a port of its, is started again. */
 export async function redisServer(...options) {
-  const [port, folder] = [await freePort(), await mkdtemp(path.join(tmpdir(), "redis-"))];
-  const always = ["--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"];
-  const child = spawn("redis-server", [...always, ...options].map(String), { stdio: "ignore" });
-  const ended = once(child, "exit");
-  const failed = new Promise((_, reject) => child.on("error", reject));
-  await Promise.race([until("Redis", () => answers(port)), failed]);
-  return {
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    pid: child.pid,
-    async stop() {
-      child.kill("SIGKILL");
-      await ended;
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  const folder = await mkdtemp(path.join(tmpdir(), "redis-"));
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    const always = ["--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no"];
+    const child = spawn("redis-server", [...always, ...options].map(String), { stdio: ["ignore", "pipe", "ignore"] });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => { said += text; });
+    const failed = new Promise((_, reject) => child.on("error", reject));
+    const ended = once(child, "exit").then(() => false);
+    const isThere = await Promise.race([until("Redis", () => answers(port)), failed, ended]);
+    if (!isThere) {
+      if (attempt === 5) throw new Error(`Redis does not start:\n${said}`);
+      continue;
+    }
+    return {
+      port,
+      url: `redis://127.0.0.1:${port}`,
+      pid: child.pid,
+      async stop() {
+        child.kill("SIGKILL");
+        await ended;
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  }
 }
 
 /** A cluster of three masters, with a replica each. */

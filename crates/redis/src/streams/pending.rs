@@ -62,18 +62,25 @@ enum Progress {
     Failed,
 }
 
+/// Events of one stream that wait to come back.
+const EVENTS_MAX: usize = 65_536;
+
 /// An event that is to be delivered now, and its offset if it has one.
 pub(super) type Due = (OwnedOperation, Option<EntryId>);
 
 impl Pending {
-    /// Adds an event and lets `send` send it, in one order for all threads. `send` returns false if it cannot be sent.
+    /// Adds an event and lets `send` send it, in one order for all threads. `send` returns false if it cannot be sent. The
+    /// event is given back if too many wait: the reader does not keep up, and order is worth less than an end.
     pub(super) fn send(
         self: &Arc<Self>,
         operation: OwnedOperation,
         entry: &Entry<'_>,
         send: impl FnOnce(Box<dyn FnOnce(Outcome) + Send>) -> bool,
-    ) {
+    ) -> Option<OwnedOperation> {
         let mut state = self.state.lock();
+        if state.events.len() >= EVENTS_MAX {
+            return Some(operation);
+        }
         let number = state.next;
         state.next += 1;
         let this = Arc::clone(self);
@@ -85,6 +92,7 @@ impl Pending {
         if !is_sent {
             self.changed.notify_one();
         }
+        None
     }
 
     fn answered(&self, number: u64, outcome: &Outcome) {
@@ -195,4 +203,132 @@ fn content(entry: &Entry<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     (&entry.nsp, &entry.kind, &entry.data).hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use redis::Value;
+    use sockeye::{Action, Flags, Operation, TargetsRef};
+    use sockeye_cluster_proto::{Body, Emitted, Message, Targets};
+
+    use super::*;
+
+    type Told = Box<dyn FnOnce(Outcome) + Send>;
+
+    /// Sends an event of this name, and returns what tells what became of it.
+    fn send(pending: &Arc<Pending>, name: &str) -> Option<Told> {
+        let event = Emitted { name: name.into(), args: "", attachments: &[] };
+        let flags = Flags { is_volatile: false, may_compress: true, timeout: Duration::ZERO };
+        let action = Action::Emit { event: event.event_ref(), offset: None };
+        let targets = TargetsRef::default();
+        let operation = Operation { namespace: "/", targets, flags, action }.to_owned_operation();
+        let mut told = None;
+        let message = message(name);
+        let given_back = pending.send(operation, &Entry::of(&message), |it| {
+            told = Some(it);
+            true
+        });
+        assert_eq!(given_back.is_some(), told.is_none());
+        told
+    }
+
+    fn message(name: &str) -> Message<'_> {
+        let event = Emitted { name: name.into(), args: "", attachments: &[] };
+        let (targets, flags) = (Targets::default(), sockeye_cluster_proto::Flags::default());
+        let body = Body::Emit { targets, flags, event, request: None };
+        Message { sender: Some("a".into()), namespace: "/".into(), body }
+    }
+
+    fn id(number: u64) -> EntryId {
+        format!("5-{number}").parse().unwrap()
+    }
+
+    fn done(number: u64) -> Outcome {
+        Outcome::Done(Value::BulkString(format!("5-{number}").into_bytes()))
+    }
+
+    /// The names and numbers of what is due.
+    fn names(due: Vec<Due>) -> Vec<(String, Option<String>)> {
+        let name = |operation: &OwnedOperation| match operation.operation().action {
+            Action::Emit { event, .. } => event.name.to_owned(),
+            _ => String::new(),
+        };
+        due.iter().map(|(operation, id)| (name(operation), id.map(|id| id.to_string()))).collect()
+    }
+
+    fn came_back(pending: &Pending, number: u64, name: &str) -> Vec<(String, Option<String>)> {
+        names(pending.came_back(id(number), &Entry::of(&message(name))))
+    }
+
+    fn with(name: &str, offset: Option<&str>) -> (String, Option<String>) {
+        (name.to_owned(), offset.map(str::to_owned))
+    }
+
+    #[test]
+    fn an_event_comes_back_before_or_after_the_answer() {
+        let pending = Arc::<Pending>::default();
+        let first = send(&pending, "first").unwrap();
+        assert_eq!(came_back(&pending, 1, "first"), [with("first", Some("5-1"))]);
+        first(done(1));
+        let second = send(&pending, "second").unwrap();
+        second(done(2));
+        assert!(pending.due(id(1)).is_empty());
+        assert_eq!(came_back(&pending, 2, "second"), [with("second", Some("5-2"))]);
+        assert_eq!(came_back(&pending, 3, "second"), [], "once");
+    }
+
+    #[test]
+    fn what_is_refused_waits_for_what_was_sent_before_it() {
+        let pending = Arc::<Pending>::default();
+        let [first, second, third] =
+            ["first", "second", "third"].map(|it| send(&pending, it).unwrap());
+        second(Outcome::Refused);
+        assert!(pending.due(id(0)).is_empty());
+        first(done(1));
+        let both = [with("first", Some("5-1")), with("second", None)];
+        assert_eq!(came_back(&pending, 1, "first"), both);
+        third(Outcome::Refused);
+        assert_eq!(names(pending.due(id(1))), [with("third", None)]);
+    }
+
+    #[test]
+    fn what_may_be_written_is_sought_in_the_stream() {
+        let pending = Arc::<Pending>::default();
+        for name in ["written", "not written"] {
+            send(&pending, name).unwrap()(Outcome::Unknown);
+        }
+        assert!(pending.has_unknown() && pending.due(id(9)).is_empty());
+        pending.seek();
+        assert_eq!(came_back(&pending, 1, "written"), [with("written", Some("5-1"))]);
+        pending.not_found();
+        assert_eq!(names(pending.due(id(1))), [with("not written", None)]);
+        assert_eq!(
+            came_back(&pending, 2, "not written"),
+            [],
+            "too late: it is not delivered twice"
+        );
+    }
+
+    #[test]
+    fn two_that_are_alike_are_told_apart_once_their_ids_are_known() {
+        let pending = Arc::<Pending>::default();
+        let [first, second] = ["same", "same"].map(|it| send(&pending, it).unwrap());
+        first(Outcome::Refused);
+        second(done(1));
+        assert_eq!(names(pending.due(id(0))), [with("same", None)]);
+        assert_eq!(came_back(&pending, 1, "same"), [with("same", Some("5-1"))]);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_can_be_released() {
+        let pending = Arc::<Pending>::default();
+        for _ in 0..EVENTS_MAX {
+            drop(send(&pending, "one").unwrap());
+        }
+        assert!(send(&pending, "too many").is_none());
+        assert_eq!(pending.release().len(), EVENTS_MAX);
+        assert!(send(&pending, "one").is_some());
+    }
 }

@@ -77,6 +77,8 @@ struct Writer {
     written: HashMap<SocketId, Vec<String>>,
     /// The shortest time for which a client may be away, of those seen.
     lasts: Duration,
+    /// Whether Redis refused to write the last.
+    is_refused: bool,
 }
 
 impl Sessions {
@@ -101,6 +103,7 @@ impl Sessions {
             starts,
             written,
             lasts: 2 * RENEWAL_MAX,
+            is_refused: false,
         };
         tokio::spawn(writer.run(stopped));
         Self { shared, done: is_done }
@@ -177,7 +180,10 @@ impl Writer {
                     () = shared.at_once.notified() => {}
                 }
                 pause = (2 * pause).min(PAUSE_MAX);
-                self.shared.must_renew.store(true, Ordering::Release);
+                // Redis that was away may have lost the others too; one that refuses has them.
+                if error.code().is_none() {
+                    self.shared.must_renew.store(true, Ordering::Release);
+                }
                 self.shared.has_changed.store(true, Ordering::Release);
                 self.shared.changed.notify_one();
             } else {
@@ -235,6 +241,7 @@ impl Writer {
                 }
             }
         }
+        self.is_refused &= !refused.is_empty();
         let kept = self.give_up(node, &refused).await;
         lost.or(kept).map_or(Ok(()), Err)
     }
@@ -258,8 +265,9 @@ impl Writer {
         refused: &[(&ChangedSession, RedisError)],
     ) -> Option<RedisError> {
         let (_, error) = refused.first()?;
-        let why = format!("Redis does not keep sessions for recovery: {error}");
-        self.inbox.lost(refused.len() as u64, &why);
+        if !std::mem::replace(&mut self.is_refused, true) {
+            tracing::warn!(%error, "Redis does not keep sessions; their clients cannot go on at other servers");
+        }
         let commands = refused.iter().map(|(session, _)| {
             let mut command = redis::cmd("DEL");
             command.arg(self.streams.session_key(session.pid.as_str()));

@@ -1,6 +1,7 @@
 //! The log of one namespace: its last events, and the sessions that may come back.
 
 mod adoption;
+mod claim;
 mod keeping;
 mod state;
 
@@ -12,6 +13,7 @@ use sockeye_engine::Encoded;
 use tokio::time::Instant;
 
 pub(crate) use self::adoption::Adoption;
+pub(crate) use self::claim::{Claim, Return, Returned};
 use self::keeping::Keeping;
 pub(crate) use self::keeping::{Taken, Unwritten};
 use self::state::LogState;
@@ -25,7 +27,6 @@ use super::section::section;
 use super::session::{AbsentSession, Session, SessionState};
 use super::{RecoveryConfig, RecoveryFailure};
 use crate::checks;
-use crate::cluster::sessions::RestoredSession;
 use crate::guarantees::shares::Group;
 use crate::rooms::room::Room;
 use crate::rooms::targets::Targets;
@@ -48,36 +49,6 @@ pub(crate) struct Log<S> {
     pub(crate) keeps_sessions: bool,
     state: Mutex<LogState<S>>,
     this: Weak<Self>,
-}
-
-/// The claim of a returning client.
-#[derive(Debug, Clone)]
-pub(crate) struct Claim {
-    /// The id it will have.
-    pub(crate) id: SocketId,
-    pub(crate) pid: SocketId,
-    /// The number of the first event it missed.
-    from: u64,
-    /// The session, if the cluster has kept it.
-    pub(crate) restored: Option<Arc<RestoredSession>>,
-}
-
-/// The state that was kept for a returning client.
-pub(crate) struct Returned<'a> {
-    pub(crate) rooms: &'a [Room],
-    pub(crate) data: &'a SocketData,
-    /// The events that it missed, in order, with their numbers.
-    pub(crate) missed: Vec<(u64, Arc<Encoded>)>,
-}
-
-/// The outcome of restoring a returning client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Return {
-    Admitted,
-    /// It has left again meanwhile.
-    Ended,
-    /// Its outbox has no room for the events that it missed.
-    Full,
 }
 
 impl<S: Connection> Log<S> {
