@@ -15,6 +15,7 @@ chapters! {
     Tutorial3: "docs/tutorial/3-rooms.md",
     Tutorial4: "docs/tutorial/4-lost-lines.md",
     Recipes: "docs/recipes.md",
+    Cluster: "docs/guide/cluster.md",
     Contract: "docs/guide/contract.md",
     Browser: "docs/guide/browser.md",
     Proxy: "docs/guide/proxy.md",

@@ -270,6 +270,10 @@ fn rust(workspace: &Workspace, arguments: &Arguments, has_redis: bool) -> Result
         REDIS_CRATES.iter().for_each(|name| _ = command.args(["--exclude", name]));
     }
     command.args(&arguments.filter);
+    if !has_redis {
+        // Those of crates whose other tests need none.
+        command.args(["--", "--skip", "over_redis"]);
+    }
     // Tests of the Rust client against the official server run where this says so.
     command.env("SOCKEYE_TEST_NODE", "1");
     Ok(Step::new("Rust")

@@ -84,7 +84,7 @@ pub enum Command {
     Import(ImportArgs),
     /// Delete messages that are kept no longer, or say which would be; a server does it by itself
     Retention(RetentionArgs),
-    /// Send an event to the sockets of a server, through its publishing API
+    /// Send an event to the sockets of a server, through its publishing API, or to those of a cluster
     ///
     /// The key is in the variable SOCKEYE_KEY, or in the file of --key-file.
     Emit(EmitArgs),

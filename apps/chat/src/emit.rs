@@ -1,4 +1,7 @@
-//! `sockeye emit`: an event to the sockets of a server, through its publishing API.
+//! `sockeye emit`: an event to the sockets of a server, through its publishing API, or to those of a cluster.
+
+/// The cluster in place of the server.
+mod bus;
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -16,24 +19,43 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 use url::Url;
 
+use self::bus::BusArgs;
 use crate::cli::credentials::{EXIT_STATUSES, ExitStatus, KeyArgs, Secret};
 use crate::cli::http::{HttpClient, HttpError, is_readable_on_the_way};
 
 /// The most bytes that an argument from standard input may have; a request may have that many.
 const INPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Examples, of which there is one for each way.
+const EXAMPLES: &str = concat!(
+    "Examples:\n",
+    "  sockeye emit https://chat.example goal 1:0 '{\"by\":\"Kim\"}' --room sport\n",
+    "  sockeye emit --bus redis://localhost:6379 goal 1:0 --room sport\n",
+    "  sockeye emit --bus-file bus.txt --kind streams --prefix shop paid 17\n",
+    "  tail -f prices.jsonl | sockeye emit --bus redis://localhost:6379 price -\n\n",
+);
+
 /// The most bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// An event, and whom it is for.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = EXIT_STATUSES)]
+#[command(
+    after_help = EXIT_STATUSES,
+    after_long_help = format!("{EXAMPLES}{EXIT_STATUSES}"),
+    override_usage = "sockeye emit [OPTIONS] <URL> <EVENT> [DATA]...\n       sockeye emit [OPTIONS] --bus <REDIS> <EVENT> [DATA]..."
+)]
 pub struct EmitArgs {
-    /// Address of the server, such as `https://chat.example`; of its API where that is not at /api/v1
+    /// Address of the server, such as `https://chat.example`; of its API where that is not at /api/v1. With --bus there is none
     #[arg(value_name = "URL")]
-    pub url: Url,
+    pub url: String,
 
     /// Name of the event
-    pub event: String,
+    #[arg(
+        value_name = "EVENT",
+        required_unless_present_any = ["bus", "bus_file"],
+        allow_negative_numbers = true
+    )]
+    pub event: Option<String>,
 
     /// Arguments of the event: JSON, or else a text; `-` is what comes on standard input
     ///
@@ -72,6 +94,10 @@ pub struct EmitArgs {
     /// Where the key comes from.
     #[command(flatten)]
     pub key: KeyArgs,
+
+    /// The cluster in place of the server.
+    #[command(flatten)]
+    pub bus: BusArgs,
 }
 
 /// Sends it. What is wrong is said on standard error.
@@ -81,7 +107,7 @@ pub struct EmitArgs {
 pub fn run(args: &EmitArgs) -> anyhow::Result<ExitStatus> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
-    Ok(match runtime.block_on(emit(args)) {
+    Ok(match runtime.block_on(to_server_or_cluster(args)) {
         Ok(()) => ExitStatus::Done,
         Err(failure) => {
             // Nobody may be listening.
@@ -102,6 +128,11 @@ impl Failure {
     fn usage(message: impl Into<String>) -> Self {
         Self { status: ExitStatus::Usage, message: message.into() }
     }
+
+    /// The same, of a line of the standard input.
+    fn in_line(self, number: u64) -> Self {
+        Self { message: format!("line {number}: {}", self.message), ..self }
+    }
 }
 
 impl From<HttpError> for Failure {
@@ -117,6 +148,10 @@ impl fmt::Display for Failure {
     }
 }
 
+async fn to_server_or_cluster(args: &EmitArgs) -> Result<(), Failure> {
+    if args.bus.is_given() { bus::emit(args).await } else { emit(args).await }
+}
+
 async fn emit(args: &EmitArgs) -> Result<(), Failure> {
     let usage = |error: &dyn Error| {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -126,7 +161,11 @@ async fn emit(args: &EmitArgs) -> Result<(), Failure> {
     let secret = secret.ok_or_else(|| {
         Failure::usage("there is no key: set SOCKEYE_KEY, or name a file by --key-file; whoever runs the server makes one by `sockeye key create`")
     })?;
-    let url = publish_url(&args.url)?;
+    let url: Url = args
+        .url
+        .parse()
+        .map_err(|error| Failure::usage(format!("{:?} is no address: {error}", args.url)))?;
+    let url = publish_url(&url)?;
     let data = arguments(args, &mut io::stdin())?;
     let request = request(args, data, &secret)?;
     if is_readable_on_the_way(&url) {
@@ -205,7 +244,7 @@ fn request(
     #[derive(Serialize)]
     struct Body<'a> {
         namespace: &'a str,
-        event: &'a str,
+        event: Option<&'a str>,
         data: Vec<Box<RawValue>>,
         #[serde(flatten)]
         whom: Value,
@@ -224,7 +263,7 @@ fn request(
     if args.volatile {
         whom["volatile"] = true.into();
     }
-    let body = Body { namespace: &args.namespace, event: &args.event, data, whom };
+    let body = Body { namespace: &args.namespace, event: args.event.as_deref(), data, whom };
     let body = serde_json::to_vec(&body).map_err(|error| Failure::usage(error.to_string()))?;
     let mut request = Request::post("/")
         .body(Bytes::from(body))

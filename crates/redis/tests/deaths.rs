@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/recovering.rs"]
+mod recovering;
 mod support;
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use self::support::recovering::{JOIN, Setup, TICK, join, member, sessions, written_rooms};
+use self::recovering::{JOIN, Setup, TICK, join, member, sessions, written_rooms};
 use self::support::{Redis, until};
 
 /// The moment a client hears something of a room, its server dies: then the join is written, and the client is in the room

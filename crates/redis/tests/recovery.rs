@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/recovering.rs"]
+mod recovering;
 mod support;
 
 use sockeye_cluster_proto::StoredSession;
 
-use self::support::recovering::{Seat, TICK, User, join, member, sessions, written_rooms};
+use self::recovering::{Seat, TICK, User, join, member, sessions, written_rooms};
 use self::support::{Redis, until};
 
 #[tokio::test]

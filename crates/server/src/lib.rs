@@ -72,8 +72,6 @@ pub mod guide {
     pub mod recovery {}
     #[doc = include_str!("../guide/namespaces.md")]
     pub mod namespaces {}
-    #[doc = include_str!("../guide/cluster.md")]
-    pub mod cluster {}
     #[doc = include_str!("../guide/testing.md")]
     pub mod testing {}
     #[doc = include_str!("../guide/features.md")]

@@ -12,7 +12,7 @@ use sockeye_cluster_proto::{Limits, StoredSession};
 use sockeye_redis::{StreamsBus, StreamsConfig};
 use sockeye_testing::{TestClient, TestServer};
 
-use super::{CuttingProxy, Redis};
+use super::support::{CuttingProxy, Redis};
 
 pub(crate) const TICK: Event<u32> = Event::new("tick");
 pub(crate) const JOIN: Event<String, ()> = Event::new("join");
