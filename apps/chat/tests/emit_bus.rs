@@ -41,7 +41,7 @@ async fn emit(args: &[&str], input: &str) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn an_event_reaches_the_clients_of_a_server_in_the_cluster() {
+async fn an_event_reaches_the_clients_of_a_server_over_redis() {
     let redis = Redis::start();
     let url = redis.url();
     let mut config = ShardedConfig::default();
@@ -76,7 +76,7 @@ async fn an_event_reaches_the_clients_of_a_server_in_the_cluster() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_with_a_status() {
+async fn what_is_wrong_is_said_with_a_status_over_redis() {
     let redis = Redis::with(&["--user", "ann", "on", ">s3cret", "resetchannels", "+@all"]);
     let login = format!("redis://ann:s3cret@127.0.0.1:{}", redis.port);
     let folder = tempfile::tempdir().unwrap();
