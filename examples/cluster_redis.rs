@@ -24,7 +24,7 @@ async fn start(redis: &str, name: &str) -> anyhow::Result<(String, BusCluster<Cl
     let namespace = Namespace::new("/").on(SAY, say);
     let server = Server::builder().namespace(namespace).cluster(cluster.clone()).build()?;
     let listeners = sockeye::bind(("127.0.0.1", 0)).await?;
-    let address = listeners.iter().next().expect("bound to one address").local_addr()?;
+    let address = listeners.first().expect("bound to one address").local_addr()?;
     tokio::spawn(async move { server.serve(listeners).await });
     // Before this nothing of the others arrives.
     cluster.ready().await;

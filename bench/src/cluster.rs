@@ -26,7 +26,7 @@ pub struct Options {
 }
 
 /// The buses, by their names in `bench_server --bus`.
-const BUSES: [&str; 2] = ["classic", "sharded"];
+const BUSES: [&str; 3] = ["classic", "sharded", "streams"];
 
 /// Measures and returns the figures as a table in Markdown, telling progress on standard error.
 ///
@@ -191,7 +191,8 @@ impl Redis {
             });
             rest.and_then(|rest| rest.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
         };
-        Ok(Traffic { bytes: input + output, published: calls("publish") + calls("spublish") })
+        let published = calls("publish") + calls("spublish") + calls("xadd");
+        Ok(Traffic { bytes: input + output, published })
     }
 
     fn info(&self, section: &str) -> anyhow::Result<String> {

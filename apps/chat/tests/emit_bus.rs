@@ -2,7 +2,6 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-#[allow(dead_code, reason = "other tests use more of it")]
 mod common;
 #[path = "../../../crates/redis/tests/support/mod.rs"]
 mod support;

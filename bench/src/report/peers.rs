@@ -11,7 +11,7 @@ use super::Subject;
 /// When `npm` is missing or fails.
 pub(crate) fn install(folder: &Path) -> anyhow::Result<()> {
     // The last that was added.
-    if !folder.join("node_modules/@socket.io/redis-adapter").is_dir() {
+    if !folder.join("node_modules/@socket.io/redis-streams-adapter").is_dir() {
         let status = Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund"])
             .current_dir(folder)

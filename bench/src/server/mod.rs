@@ -67,6 +67,8 @@ pub enum BusKind {
     Classic,
     /// Redis 7, as the sharded adapter of Node has it.
     Sharded,
+    /// Redis streams, as Node's adapter for them has it.
+    Streams,
 }
 
 /// Which of tokio's runtimes serves.

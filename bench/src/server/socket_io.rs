@@ -4,7 +4,9 @@
 use sockeye::{Ack, Config, EmitError, Namespace, RawArgs, Server, Socket};
 use sockeye_cluster::{BusCluster, ClusterConfig};
 use sockeye_feeds::Feeds;
-use sockeye_redis::{ClassicBus, ClassicConfig, ShardedBus, ShardedConfig};
+use sockeye_redis::{
+    ClassicBus, ClassicConfig, ShardedBus, ShardedConfig, StreamsBus, StreamsConfig,
+};
 
 use super::engine_io::limits;
 use super::{Bus, BusKind, Options};
@@ -31,6 +33,10 @@ pub(crate) fn server(options: &Options) -> anyhow::Result<Server> {
         }
         Some(Bus { kind: BusKind::Sharded, redis }) => {
             let bus = ShardedBus::new(redis, ShardedConfig::default())?;
+            builder.cluster(BusCluster::new(bus, ClusterConfig::new(name))).build()?
+        }
+        Some(Bus { kind: BusKind::Streams, redis }) => {
+            let bus = StreamsBus::new(redis, StreamsConfig::default())?;
             builder.cluster(BusCluster::new(bus, ClusterConfig::new(name))).build()?
         }
     };
