@@ -4,10 +4,19 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sockeye_cluster_proto::{Limits, Received, classic, messages};
+use sockeye_cluster_proto::{Limits, OwnMessage, Received, StoredSession, classic, messages};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { attachments_max: 16, depth_max: 64, ..Limits::default() };
+    if let Ok(own) = OwnMessage::read(bytes, &limits) {
+        let again = own.encode();
+        assert!(OwnMessage::read(again.as_bytes(), &Limits::default()).is_ok(), "{again}");
+    }
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(received) = StoredSession::receive(text, &limits)
+    {
+        let _ = StoredSession::read(&received);
+    }
     let Ok(received) = Received::read(bytes, &limits) else {
         return;
     };

@@ -60,7 +60,7 @@ async fn an_event_reaches_the_clients_of_a_server_over_redis() {
     let Args((score, bytes)) = ann.expect_event(GOAL).await;
     assert_eq!((&*score, &bytes.0[..]), ("1:0", &[1, 2][..]));
 
-    let socket = ["--socket", ann.id(), "--volatile"];
+    let socket = ["--socket", ann.id()];
     let lines = "17\r\n18\n[19\n20\n";
     let (status, out, err) = emit(&[&bus[..], &socket, &["price", "-"]].concat(), lines).await;
     assert_eq!((status, &*out), (2, "1 server heard it\n1 server heard it\n"));
